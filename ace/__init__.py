@@ -18,13 +18,26 @@ from typing import TYPE_CHECKING, Any
 from ace.lazy import import_lazily
 
 if TYPE_CHECKING:
-    from ace.api import as_context, evaluate, learn, learner, learning, online, open_playbook, serve
+    from ace.api import (
+        as_context,
+        compare,
+        evaluate,
+        learn,
+        learner,
+        learning,
+        list_runs,
+        online,
+        open_playbook,
+        serve,
+    )
     from ace.errors import AceError
     from ace.llm import Caps, RecordingClient, ReplayClient, RoleModels, ScriptedClient, connect
     from ace.loop.domains import open_domain, read_router
     from ace.runs.report import Report
+    from ace.runs.study_report import Study
     from ace.settings import Settings
     from ace.store import Store
+    from ace.store.study_file import read_study
     from ace.task import Sample, Task, define_task, load_task
 
     __version__: str
@@ -41,31 +54,48 @@ __all__ = [
     "ScriptedClient",
     "Settings",
     "Store",
+    "Study",
     "Task",
     "__version__",
     "as_context",
+    "compare",
     "connect",
     "define_task",
     "evaluate",
     "learn",
     "learner",
     "learning",
+    "list_runs",
     "load_task",
     "online",
     "open_domain",
     "open_playbook",
     "read_router",
+    "read_study",
     "serve",
 ]
 
 _HOMES = {
-    "ace.api": ("as_context", "evaluate", "learn", "learner", "learning", "online", "open_playbook", "serve"),
+    "ace.api": (
+        "as_context",
+        "compare",
+        "evaluate",
+        "learn",
+        "learner",
+        "learning",
+        "list_runs",
+        "online",
+        "open_playbook",
+        "serve",
+    ),
     "ace.errors": ("AceError",),
     "ace.llm": ("Caps", "RecordingClient", "ReplayClient", "ScriptedClient", "RoleModels", "connect"),
     "ace.loop.domains": ("open_domain", "read_router"),
     "ace.runs.report": ("Report",),
+    "ace.runs.study_report": ("Study",),
     "ace.settings": ("Settings",),
     "ace.store": ("Store",),
+    "ace.store.study_file": ("read_study",),
     "ace.task": ("Sample", "Task", "define_task", "load_task"),
 }
 

@@ -7,7 +7,7 @@ public names are listed in `ace`; the settings are declared in `ace.settings`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,8 +23,11 @@ from ace.loop import AgentLearner, LearningPlace, OnlineServer, Progress, choose
 from ace.playbook import Playbook
 from ace.runs.drift import make_drift_detector
 from ace.runs.report import Report
+from ace.runs.run_table import Runs
+from ace.runs.study_report import Study
 from ace.settings import Command, FeedbackKind, Settings, settings_of
 from ace.store import Ref, Store
+from ace.store.study_file import read_study
 from ace.task import Task, load_task
 from ace.task.solving import AgentFunction
 from ace.text import CountTokens, estimate_tokens
@@ -244,6 +247,45 @@ def evaluate(
     options = _checked_settings(Command.EVAL, settings)
     with _connect_roles(model, caps, options.workers) as team:
         return loop.evaluate(task, store, team, options, progress=progress, version=version)
+
+
+@offers_settings(Command.COMPARE)
+def compare(
+    task: Task | str | Path,
+    model: Model = DEFAULT_MODEL,
+    *,
+    methods: Sequence[str] = ("ace", "zero_shot", "few_shot"),
+    seeds: Sequence[int] = (0, 1, 2),
+    floor: bool = True,
+    study: str | Path | None = None,
+    reference: str = "",
+    client: Client | None = None,
+    progress: Progress = silent,
+    **settings: Any,
+) -> Study:
+    """Run methods with the same samples, model and seeds, and return the study that compares them.
+
+    A method may have options of its own, as "ace+no-refine+tries=3". `floor` adds `zero_shot`. The file
+    `study` (by default the task's name and .study.db) keeps every answer: the same call goes on where the
+    last one was cut off, and other methods or seeds extend it. `reference` is the method that all others are
+    compared with; without one every two are. `client` may stand for `model`.
+
+    Raises InputError for what cannot be compared: another task, data, model or settings than the file has,
+    test samples that are learned from, an unknown method.
+    """
+    options = Settings.of(Command.COMPARE, settings, beside=(*_BESIDE, "methods", "seeds", "study"))
+    if not isinstance(task, Task):
+        task = load_task(task)
+    path = Path(study or f"{task.name}.study.db")
+    known = read_study(path) if path.exists() else None
+    plan = loop.plan_study(task, options, methods, seeds, floor=floor, known=known)
+    with _connect_roles(model if client is None else client, None, options.workers) as team:
+        return loop.compare(plan, path, team, progress=progress).refer_to(reference)
+
+
+def list_runs(store: Store) -> Runs:
+    """Return the runs of a playbook file, oldest first: rows, a data frame, or a table in a notebook."""
+    return Runs(tuple(store.runs()))
 
 
 def as_context(

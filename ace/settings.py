@@ -24,6 +24,7 @@ class Command(StrEnum):
     """
 
     LEARN = "learn"
+    COMPARE = "compare"
     ONLINE = "online"
     EVAL = "eval"
     SERVE = "serve"
@@ -78,11 +79,12 @@ class Split(StrEnum):
     TEST = "test"
 
 
-RUNS = (Command.LEARN, Command.ONLINE, Command.EVAL, Command.SERVE)
+SINGLE_RUNS = (Command.LEARN, Command.ONLINE, Command.EVAL, Command.SERVE)
+RUNS = (*SINGLE_RUNS, Command.COMPARE)
 READERS = (*RUNS, Command.CONTEXT)
-LEARNERS = (Command.LEARN, Command.ONLINE, Command.SERVE)
+LEARNERS = (Command.LEARN, Command.ONLINE, Command.SERVE, Command.COMPARE)
 STREAMS = (Command.ONLINE, Command.SERVE)
-OFFLINE = (Command.LEARN,)
+OFFLINE = (Command.LEARN, Command.COMPARE)
 REMOVED: Mapping[str, Any] = {
     "rerun": False,
     "graduate": 1,
@@ -121,13 +123,13 @@ class Settings:
     and in docs/settings.md.
     """
 
-    method: Annotated[str, About("The method that learns.", RUNS, unit="NAME")] = "ace"
+    method: Annotated[str, About("The method that learns.", SINGLE_RUNS, unit="NAME")] = "ace"
     examples: Annotated[int, About("Examples that the few-shot methods show.", RUNS, least=1)] = 8
     calls: Annotated[
         int | None,
         About(
             "Calls of all roles that learning may take, then it ends; scoring takes none of them.",
-            (Command.LEARN, Command.ONLINE),
+            (Command.LEARN, Command.ONLINE, Command.COMPARE),
             least=0,
             unset="no limit",
         ),
@@ -135,12 +137,12 @@ class Settings:
     answers: Annotated[
         int, About("Answers to a question that best_of_n votes on, and self_refine writes.", RUNS, least=1)
     ] = 4
-    seed: Annotated[int, About("Same seed and batch size, same versions.", RUNS)] = 0
+    seed: Annotated[int, About("Same seed and batch size, same versions.", SINGLE_RUNS)] = 0
     limit: Annotated[
         int | None,
         About(
             "Use only this many samples of each split.",
-            (Command.LEARN, Command.ONLINE, Command.EVAL),
+            (Command.LEARN, Command.ONLINE, Command.EVAL, Command.COMPARE),
             least=1,
             unset="all",
         ),
@@ -211,7 +213,7 @@ class Settings:
     accept: Annotated[
         Accept, About("Select a version if clearly better, if at least as good, or always.", OFFLINE)
     ] = Accept.BEST
-    measure: Annotated[bool, About("Score the test questions before and after.", OFFLINE)] = True
+    measure: Annotated[bool, About("Score the test questions before and after.", (Command.LEARN,))] = True
     split: Annotated[Split, About("Which samples to score.", (Command.EVAL,))] = Split.TEST
     window: Annotated[int, About("Answers that count for the latest accuracy.", STREAMS, least=1)] = 20
     drift: Annotated[

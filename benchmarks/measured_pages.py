@@ -6,7 +6,6 @@ Knows no task and runs nothing.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from ace.llm.client import Usage
 from ace.runs.metrics import mcnemar, wilson
+from ace.runs.paired import bound_mean_difference
 from benchmarks.measuring import EMPTY, REFERENCE, Stage
 
 FEW_GROUPS = 3  # below this, an interval over groups says nothing
@@ -106,15 +106,9 @@ def pair_answers(stages: Sequence[Stage], first: str, second: str) -> list[tuple
 
 
 def bound_difference(pairs: Sequence[tuple[bool, bool]]) -> tuple[float, float, float]:
-    """Return by how much the second of each pair is right more often, and its 95% interval.
-
-    The interval is that of Agresti and Min (2005) for matched pairs: half an answer is added to each cell.
-    """
-    gained, lost = sum(b and not a for a, b in pairs), sum(a and not b for a, b in pairs)
-    total = len(pairs) + 2
-    middle = (gained - lost) / total
-    spread = 1.96 * math.sqrt(max(gained + lost + 1 - (gained - lost) ** 2 / total, 0.0)) / total
-    return (gained - lost) / max(1, len(pairs)), max(-1.0, middle - spread), min(1.0, middle + spread)
+    """Return by how much the second of each pair is right more often, and its 95% interval."""
+    differences = [float(second) - float(first) for first, second in pairs]
+    return sum(differences) / max(1, len(pairs)), *bound_mean_difference(differences)
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

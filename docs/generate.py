@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the `--help` of every command, docs/schema.md from a new playbook file, and
+"""Writes docs/cli.md from the `--help` of every command, docs/schema.md from new files, and
 docs/settings.md from the declaration of a run's options.
 
     python docs/generate.py
@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from ace.cli.main import app
 from ace.settings import RUNS, Command, Setting, declared_settings
 from ace.store import Store
+from ace.store.study_file import StudyFile
 
 HERE = Path(__file__).parent
 NOTICE = "<!-- Written by docs/generate.py; edit the code it describes. -->"
@@ -71,14 +72,24 @@ def help_of(path: tuple[str, ...]) -> str:
 
 def schema_page() -> str:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "new.db"
-        Store.open(file).close()
-        with sqlite3.connect(file) as db:
-            objects = db.execute(OBJECTS).fetchall()
-        db.close()
-    statements = "\n\n".join(f"{sql};" for (sql,) in objects)
+        playbook, study = Path(folder) / "new.db", Path(folder) / "new.study.db"
+        Store.open(playbook).close()
+        with StudyFile.open(study):
+            pass
+        tables, study_tables = read_statements(playbook), read_statements(study)
     about = "One SQLite file per playbook. Any SQLite tool can read it; only `ace` should write to it."
-    return f"# The playbook file\n\n{NOTICE}\n\n{about}\n\n```sql\n{statements}\n```\n"
+    studies = "One SQLite file per [study](compare.md); the playbooks of its cells are files as above."
+    blocks = [f"# The playbook file\n\n{NOTICE}\n\n{about}", f"```sql\n{tables}\n```"]
+    blocks += [f"## The study file\n\n{studies}", f"```sql\n{study_tables}\n```"]
+    return "\n\n".join(blocks) + "\n"
+
+
+def read_statements(file: Path) -> str:
+    """Return what made the tables of a file."""
+    with sqlite3.connect(file) as db:
+        objects = db.execute(OBJECTS).fetchall()
+    db.close()
+    return "\n\n".join(f"{sql};" for (sql,) in objects)
 
 
 def settings_page() -> str:

@@ -45,6 +45,7 @@ HEAVY = {
     "mcp",
     "numpy",
     "opentelemetry",
+    "pandas",
     "pypdf",
     "river",
     "scipy",
@@ -185,6 +186,7 @@ def test_dependencies_are_what_is_imported() -> None:
     extras = project["optional-dependencies"]
     used = (
         "documents",
+        "frames",
         "gepa",
         "local",
         "mcp",

@@ -130,7 +130,7 @@ def test_the_default_model_is_that_of_the_clients() -> None:
 
 @pytest.mark.parametrize("command", list(Command))
 def test_settings_are_options_with_their_defaults_and_help(command: Command) -> None:
-    path = {Command.SERVE: "online"}.get(command, command).split()
+    path = {Command.SERVE: "online", Command.COMPARE: "compare run"}.get(command, command).split()
     parsed: Any = typer.main.get_command(boundary.app)
     for name in path:
         parsed = parsed.commands[name]

@@ -135,6 +135,8 @@ def test_files_that_a_page_names_exist(page: str) -> None:
 def command_of(line: str) -> str:
     """`ace learn`, or `ace playbook show`: the words that are no argument."""
     words = line.split()
+    if words[1] == "compare":  # what is no command of the group is a task
+        return "ace compare show" if words[2] == "show" else "ace compare run"
     return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report", "feedback"} else words[:3])
 
 
@@ -149,6 +151,8 @@ def test_every_command_that_a_page_names_exists(page: str, generator: dict[str, 
 
 def exists(words: list[str], known: set[str]) -> bool:
     """A group stands alone or before one of its commands; what follows a command is its argument."""
+    if words[:2] == ["ace", "compare"]:  # a task may follow
+        return True
     group = any(each.startswith(" ".join(words[:2]) + " ") for each in known)
     return " ".join(words[: 3 if group else 2]) in known
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from ace.cli import (
+    compare_commands,
     context_commands,
     documents_commands,
     domains_commands,
@@ -47,6 +48,7 @@ app.command("eval")(learn_commands.evaluate)
 app.command()(serve_commands.feedback)
 app.command()(report_commands.report)
 GROUPS = {
+    "compare": compare_commands,
     "context": context_commands,
     "documents": documents_commands,
     "domains": domains_commands,
@@ -58,7 +60,8 @@ GROUPS = {
     "models": models_commands,
 }
 for name, module in GROUPS.items():
-    group = typer.Typer(help=module.ABOUT, no_args_is_help=True)
+    kind = compare_commands.TaskOrCommand if module is compare_commands else None
+    group = typer.Typer(help=module.ABOUT, no_args_is_help=True, cls=kind)
     for command in module.COMMANDS:
         group.command(command.__name__.rstrip("_"))(command)
     app.add_typer(group, name=name)

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 
+
+class StudyFormat(StrEnum):
+    """Name how a study is printed."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
+Format = Annotated[StudyFormat, typer.Option(help="How to print the study.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 PlaybookFile = Annotated[
     Path | None, typer.Option("--playbook", metavar="FILE", help="[default: the only .db file here]")
@@ -45,6 +56,13 @@ Trust = Annotated[
 Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
 ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")]
+Reference = Annotated[
+    str, typer.Option(metavar="METHOD", help="Compare all others with it.  [default: every two]")
+]
+Rows = Annotated[str, typer.Option(metavar="KIND", help="For csv: methods, pairs, cells, samples or curve.")]
+Page = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write the study as an HTML page, too.")
+]
 RoleModel = Annotated[str | None, typer.Option(metavar="NAME", help="For this role.  [default: --model]")]
 
 
@@ -170,6 +188,50 @@ class LearnOptions(RunOptions):
     resume: Resume = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """Hold the options of `ace compare`."""
+
+    command: ClassVar[Command] = Command.COMPARE
+
+    task: TaskFolder
+
+    methods: Annotated[
+        str,
+        typer.Option(metavar="NAMES", help="Methods, with options of their own as in ace+no-refine+tries=3."),
+    ] = "ace,zero_shot,few_shot"
+
+    seeds: Annotated[str, typer.Option(metavar="NUMBERS", help="Each method runs once with each.")] = "0,1,2"
+
+    floor: Annotated[bool, typer.Option(help="Run zero_shot as well, even where it is not named.")] = True
+
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Made if missing, else extended.  [default: the task's name + .study.db]"
+        ),
+    ] = None
+
+    reference: Reference = ""
+    model: Model = DEFAULT_MODEL
+
+    reflector_model: RoleModel = None
+    curator_model: RoleModel = None
+    """None for the model of the generator."""
+
+    api_base: ApiBase = None
+
+    settings: Settings = field(default_factory=Settings)
+    """Those that all methods begin with."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False
+    format: Format = StudyFormat.TABLE
+    rows: Rows = "methods"
+    out: Page = None
+    trust: Trust = False
+    json: Json = False
+
+
 class HasSettings(Protocol):
     """Describe the options that `takes` can read: a dataclass that says which command's settings it has."""
 
@@ -178,6 +240,20 @@ class HasSettings(Protocol):
     @property
     def settings(self) -> Settings:
         """Return the settings that its command takes."""
+        ...
+
+
+class NamesModels(HasSettings, Protocol):
+    """Describe options that name a model, and may have another for a role, as `reflector_model`."""
+
+    @property
+    def model(self) -> str:
+        """Return the name of the generator's model."""
+        ...
+
+    @property
+    def api_base(self) -> str | None:
+        """Return where it is served; None for the provider's own address."""
         ...
 
 
@@ -225,7 +301,7 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], Result]], Cal
     return spread
 
 
-def spell_options(options: RunOptions, *names: str) -> str:
+def spell_options(options: HasSettings, *names: str) -> str:
     """Return the options that differ from their defaults, as one would type them but for secrets.
 
     With `names`, return only those.
@@ -233,7 +309,7 @@ def spell_options(options: RunOptions, *names: str) -> str:
     from ace.safety.secrets import hide_secrets
 
     choices = list[tuple[str, Any, Any]]()
-    for item in fields(options):
+    for item in fields(options):  # type: ignore[arg-type]
         if item.name != "settings":
             choices.append((item.name, getattr(options, item.name), item.default))
             continue
@@ -285,7 +361,8 @@ def playbook_file(path: Path | None) -> Path:
     """
     if path:
         return path
-    playbooks = sorted(file for file in Path().glob("*.db") if not file.name.endswith(".documents.db"))
+    apart = (".documents.db", ".study.db")
+    playbooks = sorted(file for file in Path().glob("*.db") if not file.name.endswith(apart))
     if len(playbooks) == 1:
         return playbooks[0]
     names = ", ".join(map(str, playbooks)) or "none"

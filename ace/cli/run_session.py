@@ -10,7 +10,14 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from ace.cli.options import LearnOptions, OnlineOptions, RunOptions, load_folder, spell_options
+from ace.cli.options import (
+    LearnOptions,
+    NamesModels,
+    OnlineOptions,
+    RunOptions,
+    load_folder,
+    spell_options,
+)
 from ace.cli.output import width
 from ace.cli.progress import Show, megabytes, progress
 from ace.errors import AceError, InputError
@@ -56,7 +63,7 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
         before = store.run_summaries(limit=1)
         try:
             show = stack.enter_context(progress())
-            yield task, store, _connect_roles(options, stack, show), show
+            yield task, store, connect_roles(options, stack, show), show
         except KeyboardInterrupt as error:
             begun = store.run_summaries(limit=1) != before or getattr(options, "resume", False)
             command = spell_resume(options) if begun else ""  # there is no run to resume otherwise
@@ -97,7 +104,7 @@ def _load_task(options: RunOptions) -> Task:
     return make_unjudged_task(name)
 
 
-def _connect_roles(options: RunOptions, stack: ExitStack, show: Show) -> RoleModels:
+def connect_roles(options: NamesModels, stack: ExitStack, show: Show) -> RoleModels:
     """Connect the model of each role, and put all of them under the caps that were asked for."""
     from ace.llm import Caps, RoleModels, connect
 
@@ -116,16 +123,21 @@ def _connect_roles(options: RunOptions, stack: ExitStack, show: Show) -> RoleMod
         """Connect the role's own model, or else the one for all roles."""
         return connect_once(getattr(options, f"{role}_model", None) or options.model)
 
-    caps = Caps(
-        calls=options.max_calls, tokens=options.max_tokens, cost=options.max_cost, seconds=options.max_seconds
-    )
+    caps = Caps()
+    if isinstance(options, RunOptions):
+        caps = Caps(
+            calls=options.max_calls,
+            tokens=options.max_tokens,
+            cost=options.max_cost,
+            seconds=options.max_seconds,
+        )
     generator = connect_role("generator")
     return RoleModels.of(
         generator, reflector=connect_role("reflector"), curator=connect_role("curator"), caps=caps
     )
 
 
-def address(options: RunOptions, name: str) -> str | None:
+def address(options: NamesModels, name: str) -> str | None:
     """Return `--api-base` for models of the same provider: another one's key must not be sent there."""
     providers = {model.partition("/")[0] for model in (name, options.model)}
     return options.api_base if len(providers) == 1 else None

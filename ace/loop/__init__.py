@@ -1,10 +1,13 @@
-"""The loops: offline, online, evaluate. They know the protocol of methods, and nothing of any one method.
+"""The loops: offline, online, evaluate, compare. They know the protocol of methods, and no one method.
 
 Its modules:
 
     offline             learn: score, go over the training set, choose a version, score again
     online              answer first, score, then learn
     evaluate            score one version
+    compare             run methods on the same samples, and keep it all in a study
+    compare_plan        what such a comparison will do
+    compare_cell        one method with one seed
     recorded            learn from attempts that somebody else made
     remember            remember a conversation
     online_server       answer now, learn when feedback comes
@@ -32,6 +35,8 @@ Its modules:
 from __future__ import annotations
 
 from ace.loop.agent_learner import AgentLearner, choose_agent_task
+from ace.loop.compare import compare
+from ace.loop.compare_plan import plan_study
 from ace.loop.evaluate import evaluate
 from ace.loop.learner_problems import LearnerProblem
 from ace.loop.learning_thread import LearningPlace
@@ -51,10 +56,12 @@ __all__ = [
     "ServedAnswer",
     "check_method",
     "choose_agent_task",
+    "compare",
     "evaluate",
     "learn",
     "learn_from_traces",
     "online",
+    "plan_study",
     "serve",
     "silent",
 ]

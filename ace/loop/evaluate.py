@@ -24,10 +24,12 @@ def evaluate(
     *,
     progress: Progress = silent,
     version: Ref | None = None,
+    resume: bool = False,
 ) -> Report:
     """Score a version (number, branch or tag; the head by default) on `settings.split`. Every sample counts.
 
     A cap ends the run: the report then says so in `stopped`, and counts the samples that were scored.
+    `resume` goes on with the last unfinished evaluation: of the same version, or the head as it was then.
 
     Raises InputError for a split without samples, UnknownVersion for a version that is not there,
     ModelUnavailable where the model cannot be reached.
@@ -37,9 +39,10 @@ def evaluate(
     samples = getattr(limit_samples(task, settings), settings.split)
     if not samples:
         raise InputError(f"Task {task.name} has no {split} samples.", hint="Choose another --split.")
-    chosen = store.head().number if version is None else store.find_version(version)
+    named = None if version is None else store.find_version(version)
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
-    with start_run("eval", parts) as run:
+    with start_run("eval", parts, resume=resume) as run:
+        chosen = run.base if named is None else named
         try:
             steps.score(run, Phase(split), samples, chosen)
         except CapReached as cap:

@@ -21,6 +21,7 @@ from ace.methods.zero_shot import build_zero_shot
 from ace.settings import Settings
 
 __all__ = [
+    "LEARNS_NOTHING",
     "METHODS",
     "Bench",
     "Chore",
@@ -61,6 +62,8 @@ _PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         **dict.fromkeys(("rewrite", "cheatsheet", "cheatsheet_retrieval", "ace_published"), ("ace.methods",)),
     }
 )
+LEARNS_NOTHING = frozenset({"zero_shot", "chain_of_thought", "self_refine", "best_of_n"})
+"""The methods for which a training sample is attempted in vain: a comparison lets them answer at once."""
 
 
 def prompt_packages(name: str) -> tuple[str, ...]:

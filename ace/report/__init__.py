@@ -6,7 +6,10 @@ Its modules:
     build_page    from records to values
     page_values   these values
     charts        pictures of them
+    pictures      how these are drawn
     html_page     the page
+    study_page    the page of a study, whose methods are compared
+    study_charts  its pictures
     cost_table    what calls took, as text
     credit_table  what bullets are credited with, as text
     run_spans     a run as spans
@@ -21,11 +24,13 @@ from ace.report.html_page import render_page, write_page
 from ace.report.otel_export import export_run
 from ace.report.page_values import RunPage
 from ace.report.run_history import RunHistory, read_run_history
+from ace.report.study_page import build_study_page
 
 __all__ = [
     "RunHistory",
     "RunPage",
     "build_run_page",
+    "build_study_page",
     "export_run",
     "read_run_history",
     "render_page",

@@ -6,162 +6,44 @@ figures only: no text that a model wrote is drawn.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import InputError
 from ace.report.page_values import WINDOW, Point, RunPage
+from ace.report.pictures import Chart, Look, Plan, draw_legend, draw_pictures, set_percent_axis
 from ace.runs.report import Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DPI = 160
-_WIDE, _NARROW = 8.4, 4.0  # inches
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One picture in four forms, and its content in words for those who do not see it (`alt`)."""
-
-    name: str
-    title: str
-    alt: str
-    light: bytes
-    dark: bytes
-    narrow_light: bytes
-    narrow_dark: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """Colours of one scheme: paper, ink, lines, then four that differ in brightness too."""
-
-    paper: str
-    ink: str
-    line: str
-    good: str
-    calm: str
-    warm: str
-    bad: str
-    narrow: bool = False
-
-
-_LIGHT = _Look(
-    paper="#ffffff",
-    ink="#1f2430",
-    line="#c9ced8",
-    good="#0b6e4f",
-    calm="#2f6fb3",
-    warm="#e0a030",
-    bad="#b3362b",
-)
-_DARK = _Look(
-    paper="#14171d",
-    ink="#e4e7ee",
-    line="#3a404c",
-    good="#5fd1a4",
-    calm="#7db4ea",
-    warm="#f0c060",
-    bad="#f08a7c",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Hold a chart that is to be drawn.
-
-    `name` is that of its file, `title` stands above it, `alt` says it in words. `draw` puts it on a figure of
-    `height` inches.
-    """
-
-    name: str
-    title: str
-    alt: str
-    draw: Callable[[Figure, RunPage, _Look], None]
-    height: float
-
 
 def draw_charts(page: RunPage) -> tuple[Chart, ...]:
     """Draw the charts that have something to show. Raises InputError where matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "A report's charts are drawn by matplotlib, which is not installed.",
-            hint="Install the extra `report`: pip install 'ace-engine[report]'.",
-        ) from error
-    charts = []
-    for plan in _plan_charts(page):
-        chart = Chart(
-            plan.name,
-            plan.title,
-            plan.alt,
-            light=_draw_png(page, plan, _LIGHT),
-            dark=_draw_png(page, plan, _DARK),
-            narrow_light=_draw_png(page, plan, replace(_LIGHT, narrow=True)),
-            narrow_dark=_draw_png(page, plan, replace(_DARK, narrow=True)),
-        )
-        charts.append(chart)
-    return tuple(charts)
+    return draw_pictures(page, _plan_charts(page))
 
 
-def _plan_charts(page: RunPage) -> Iterator[_Plan]:
+def _plan_charts(page: RunPage) -> Iterator[Plan]:
     """Yield the charts for which a run has something to show."""
     if page.points and not page.moving:  # one answer a step is no proportion
-        yield _Plan("accuracy", "Accuracy by step", _describe_accuracy(page), _draw_accuracy, 3.5)
+        yield Plan("accuracy", "Accuracy by step", _describe_accuracy(page), _draw_accuracy, 3.5)
     if page.moving:
-        yield _Plan("prequential", "Accuracy as served", _describe_moving(page), _draw_moving, 3.2)
+        yield Plan("prequential", "Accuracy as served", _describe_moving(page), _draw_moving, 3.2)
     if len(page.sizes) > 1:
-        yield _Plan("playbook", "Playbook by version", _describe_sizes(page), _draw_sizes, 4.0)
+        yield Plan("playbook", "Playbook by version", _describe_sizes(page), _draw_sizes, 4.0)
     if page.changes:
         height = 1.2 + 0.55 * len(page.changes)
-        yield _Plan("flows", "Fixed and broken", _describe_flows(page), _draw_flows, height)
+        yield Plan("flows", "Fixed and broken", _describe_flows(page), _draw_flows, height)
     if any(usage.calls for usage in page.usage.values()):
         height = 1.2 + 0.5 * len(page.usage)
-        yield _Plan("tokens", "Tokens by role", _describe_tokens(page), _draw_tokens, height)
+        yield Plan("tokens", "Tokens by role", _describe_tokens(page), _draw_tokens, height)
 
 
-def _draw_png(page: RunPage, plan: _Plan, look: _Look) -> bytes:
-    """Draw on a figure of its own, because pyplot keeps state that threads would share."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    ink = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
-    settings: Any = {
-        **dict.fromkeys(ink, look.ink),
-        "figure.facecolor": look.paper,
-        "axes.facecolor": look.paper,
-        "axes.edgecolor": look.line,
-        "grid.color": look.line,
-        "grid.linewidth": 0.6,
-        "hatch.linewidth": 0.8,
-        "hatch.color": look.paper,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "font.size": 9 if look.narrow else 10,
-        "font.family": "DejaVu Sans",
-        "text.parse_math": False,
-        "legend.frameon": False,
-    }
-    width = _NARROW if look.narrow else _WIDE
-    with matplotlib.rc_context(settings):
-        figure = Figure((width, plan.height), dpi=_DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        plan.draw(figure, page, look)
-        png = io.BytesIO()
-        figure.savefig(png, format="png", metadata={"Software": None})
-    return png.getvalue()
-
-
-def _draw_accuracy(figure: Figure, page: RunPage, look: _Look) -> None:
+def _draw_accuracy(figure: Figure, page: RunPage, look: Look) -> None:
     """Draw steps that learn as a line, phases that only score as squares, all with 95% intervals."""
     axes = figure.add_subplot()
-    _set_percent_axis(axes)
+    set_percent_axis(axes)
     learning: dict[str, list[Point]] = {}
     scored = []
     for point in page.points:
@@ -186,7 +68,7 @@ def _draw_accuracy(figure: Figure, page: RunPage, look: _Look) -> None:
     axes.margins(x=0.15 if look.narrow else 0.08)
     axes.set_xlabel("step of the run")
     axes.locator_params(axis="x", integer=True)
-    _draw_legend(axes, look)
+    draw_legend(axes, look)
 
 
 def _draw_with_intervals(axes: Axes, points: Sequence[Point], style: Any) -> None:
@@ -202,10 +84,10 @@ def _draw_with_intervals(axes: Axes, points: Sequence[Point], style: Any) -> Non
     axes.errorbar(steps, rates, yerr=[below, above], capsize=3, elinewidth=1, **style)
 
 
-def _draw_moving(figure: Figure, page: RunPage, look: _Look) -> None:
+def _draw_moving(figure: Figure, page: RunPage, look: Look) -> None:
     """Draw the accuracy over the last answers with its 95% interval, and over all answers so far."""
     axes = figure.add_subplot()
-    _set_percent_axis(axes)
+    set_percent_axis(axes)
     places = range(1, len(page.moving) + 1)
     rates, lows, highs = [], [], []
     for right, counted in page.moving:
@@ -219,7 +101,7 @@ def _draw_moving(figure: Figure, page: RunPage, look: _Look) -> None:
     axes.plot(places, list(_compute_running_accuracy(page.moving)), color=look.ink, linewidth=1.2,
               linestyle="--", label="all so far")  # fmt: skip
     axes.set_xlabel("answers given")
-    _draw_legend(axes, look)
+    draw_legend(axes, look)
 
 
 def _compute_running_accuracy(windows: Sequence[tuple[int, int]]) -> Iterator[float]:
@@ -237,7 +119,7 @@ def _compute_running_accuracy(windows: Sequence[tuple[int, int]]) -> Iterator[fl
         yield right / (place + 1)
 
 
-def _draw_sizes(figure: Figure, page: RunPage, look: _Look) -> None:
+def _draw_sizes(figure: Figure, page: RunPage, look: Look) -> None:
     """Draw bullets above and tokens below, version by version."""
     above, below = figure.subplots(2, 1, sharex=True)
     versions = []
@@ -253,7 +135,7 @@ def _draw_sizes(figure: Figure, page: RunPage, look: _Look) -> None:
     if any(waiting):
         above.step(versions, waiting, where="mid", color=look.warm, linewidth=1.5, linestyle="--",
                    label="in quarantine")  # fmt: skip
-        _draw_legend(above, look)
+        draw_legend(above, look)
     below.step(versions, tokens, where="mid", color=look.calm, linewidth=1.8)
     for axes, label in ((above, "bullets"), (below, "tokens (estimate)")):
         axes.set_ylabel(label)
@@ -274,7 +156,7 @@ class _Part:
     hatch: str
 
 
-def _draw_flows(figure: Figure, page: RunPage, look: _Look) -> None:
+def _draw_flows(figure: Figure, page: RunPage, look: Look) -> None:
     """Draw a bar for each two phases that are compared: what became of their samples."""
     right = _Part("still right", [], look.calm, "")
     fixed = _Part("fixed", [], look.good, "//")
@@ -289,10 +171,10 @@ def _draw_flows(figure: Figure, page: RunPage, look: _Look) -> None:
     names = [f"{change.before} to\n{change.after}" for change in page.changes]
     _draw_stacked_bars(axes, names, (right, fixed, broken, failing), look, labelled=True)
     axes.set_xlabel("samples")
-    _draw_legend(axes, look, across=4)
+    draw_legend(axes, look, across=4)
 
 
-def _draw_tokens(figure: Figure, page: RunPage, look: _Look) -> None:
+def _draw_tokens(figure: Figure, page: RunPage, look: Look) -> None:
     """Draw a bar for each role: its tokens, those that the provider had read before set apart."""
     from matplotlib.ticker import EngFormatter
 
@@ -308,11 +190,11 @@ def _draw_tokens(figure: Figure, page: RunPage, look: _Look) -> None:
     axes.set_xlabel("tokens")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.locator_params(axis="x", nbins=4 if look.narrow else 8)
-    _draw_legend(axes, look, across=3)
+    draw_legend(axes, look, across=3)
 
 
 def _draw_stacked_bars(
-    axes: Axes, names: Sequence[str], parts: Sequence[_Part], look: _Look, *, labelled: bool = False
+    axes: Axes, names: Sequence[str], parts: Sequence[_Part], look: Look, *, labelled: bool = False
 ) -> None:
     """Draw one horizontal bar for each name; `labelled` writes the counts other than 0 into it."""
     starts = [0] * len(names)
@@ -325,21 +207,6 @@ def _draw_stacked_bars(
                 label.set_bbox({"facecolor": look.paper, "edgecolor": "none", "pad": 1.5, "alpha": 0.85})
         starts = [start + count for start, count in zip(starts, part.counts, strict=True)]
     axes.invert_yaxis()
-
-
-def _set_percent_axis(axes: Axes) -> None:
-    """Let the vertical axis run from 0% to 100%, with a little room for what lies on its ends."""
-    axes.set_ylim(-0.02, 1.04)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-    axes.set_ylabel("right answers")
-    axes.grid(axis="y")
-
-
-def _draw_legend(axes: Axes, look: _Look, across: int = 3) -> None:
-    """Put the legend above the picture, where it covers nothing; `across` entries a row, if there is room."""
-    columns = min(across, 2) if look.narrow else across
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize="small", borderaxespad=0.2,
-                handlelength=1.8)  # fmt: skip
 
 
 def _describe_accuracy(page: RunPage) -> str:

@@ -8,24 +8,21 @@ every other resource. It folds without a script, so that a long run opens as wel
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ace.errors import InputError
-from ace.report.charts import Chart, draw_charts
+from ace.report.charts import draw_charts
 from ace.report.page_values import WINDOW, RunPage
+from ace.report.pictures import Chart
 from ace.runs.report import Score
 from ace.runs.run_text import format_cost, format_count
+from ace.text.unicode import reveal_hidden
 
 PAGE = "report.html"
 _LONGEST = 1_500  # characters of one text; the playbook file has the rest
-# Controls but tab and line feed, marks that change the direction of text, halves of surrogate pairs.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
 
 
 def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
@@ -48,6 +45,11 @@ def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
 
 def render_page(page: RunPage, charts: Iterable[Chart] = ()) -> str:
     """Render the page as text; the same values and charts give the same page."""
+    return render_template("page.html.j2", page=page, charts=tuple(charts), window=WINDOW)
+
+
+def render_template(name: str, **values: Any) -> str:
+    """Render a template of this package with the style of its pages. Every text is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
@@ -66,14 +68,12 @@ def render_page(page: RunPage, charts: Iterable[Chart] = ()) -> str:
         paginate=_paginate,
     )
     style = files("ace.report").joinpath("page.css").read_text("utf-8")
-    template = templates.get_template("page.html.j2")
-    return template.render(page=page, charts=tuple(charts), style=style, window=WINDOW)
+    return templates.get_template(name).render(style=style, **values)
 
 
 def _reveal(text: object) -> str:
     """Show characters that nobody would see as their codes, and cut endless texts."""
-    lines = str(text).replace("\r\n", "\n")
-    plain = _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", lines)
+    plain = reveal_hidden(str(text).replace("\r\n", "\n"))
     more = len(plain) - _LONGEST
     if more <= 0:
         return plain

@@ -11,6 +11,12 @@ Its modules:
     score      how many answers were right
     metrics    right and wrong answers: intervals, tests, changes between scorings
     e_process  a test of two versions that may be looked at after every answer
+    paired     statistics of two methods on the same samples
+    study_cells  methods run with several seeds on the same samples, as values
+    study_scores  what such a study says
+    study_report  and as tables, rows and text
+    run_table  runs and bullets as tables for notebooks
+    text_tables  tables as text, Markdown, CSV and HTML
     drift      whether answers got worse, and since when
     cost       what calls took
     causes     why attempts failed

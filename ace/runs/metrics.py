@@ -10,8 +10,10 @@ from operator import itemgetter
 from statistics import NormalDist
 
 
-def wilson(correct: int, total: int) -> tuple[float, float]:
+def wilson(correct: float, total: float) -> tuple[float, float]:
     """Return the 95% Wilson score interval of a proportion; (0, 1) where nothing was counted.
+
+    The counts need not be whole: `ace.runs.paired` counts answers that are only partly independent.
 
     Wilson and not the normal approximation: counts here are small and often 0 or all (Wilson, JASA 22, 1927;
     Brown, Cai and DasGupta, Statistical Science 16, 2001). Both ends are shares from 0 to 1. Raises

@@ -201,3 +201,9 @@ class Report:
     def __str__(self) -> str:
         """Return the text that closes a run on the command line."""
         return render_report(self)
+
+    def _repr_html_(self) -> str:
+        """Return the report as tables for a notebook; every text is escaped."""
+        from ace.runs.run_table import render_report_html
+
+        return render_report_html(self)

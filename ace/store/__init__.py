@@ -22,6 +22,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     connection      opening, transactions, errors
     schema          the tables, as migrations
     branch_tables   the third of these
+    study_file      the file of a study, which is none of a playbook
     sqlite_text     text, JSON and times as SQLite can hold them
 """
 

@@ -13,7 +13,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
-from ace.errors import MergeConflict
+from ace.errors import MergeConflict, StoreError
 from ace.playbook.alias import Alias
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
@@ -50,6 +50,22 @@ class Store(BulletStore, MemoryStore, RunStore):
         """The branch that it works on."""
         self._head: Head | None = None  # the newest that was read whole
         self._past: dict[int, Playbook] = {}
+
+    def _repr_html_(self) -> str:
+        """Return the live bullets at the head as a table for a notebook; every text is escaped.
+
+        Of a store that is closed or cannot be read it is the reason.
+        """
+        from ace.runs.run_table import tabulate_bullets
+        from ace.runs.text_tables import render_html
+
+        try:
+            head = self.head()
+        except StoreError as error:
+            return render_html([], str(error))
+        bullets = [bullet for bullet in self.checkout(head.number) if bullet.live]
+        title = f"{self.path}, {self.branch_name}: version {head.number}, {len(bullets)} bullets"
+        return render_html([tabulate_bullets("Playbook", bullets)], title)
 
     @classmethod
     def open(

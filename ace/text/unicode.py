@@ -18,6 +18,16 @@ def has_visible_text(text: str) -> bool:
     return any(character.isprintable() and not character.isspace() for character in text)
 
 
+def reveal_hidden(text: str) -> str:
+    """Return a text whose characters that nobody would see are shown as their codes, as in `\\u202e`."""
+
+    def show_code(match: re.Match[str]) -> str:
+        number = ord(match[0])
+        return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+    return SURROGATE.sub(show_code, HIDDEN.sub(show_code, text))
+
+
 def mend_surrogates(text: str) -> str:
     """Return a text that can be encoded: two halves of a pair become their character, a lone one U+FFFD."""
     if not SURROGATE.search(text):

@@ -45,11 +45,13 @@ class Result:
 class Database:
     """One database, safe to use from several threads: each statement has a worker to itself.
 
-    `tables` are the names of its tables and views, lower case. `schema` is how they are defined.
+    `tables` are the names of its tables and views, lower case. `schema` is how they are defined. `path` is
+    the file that it was opened from.
     """
 
-    def __init__(self, source: Source, limits: SqlLimits) -> None:
+    def __init__(self, source: Source, limits: SqlLimits, path: Path | None = None) -> None:
         """Read the schema. Raises ValueError for what cannot be opened, in SQLite's words."""
+        self.path = path
         self.source = source
         self.limits = limits
         reply = POOL.ask(source, None, limits)
@@ -75,7 +77,7 @@ class Database:
         else:
             source = Source(f"{path.resolve().as_uri()}?mode=ro")
         try:
-            database = cls(source, limits)
+            database = cls(source, limits, path)
         except ValueError as error:
             raise TaskError(f"Not a readable SQLite database ({error}).", file=str(path)) from error
         if not database.tables:
