@@ -30,7 +30,7 @@ from ace.text import CountTokens, estimate_tokens
 Model = str | Client | RoleModels
 """A name (connected for the call, closed after it), a client for every role, or a client for each."""
 
-_BESIDE = ("caps", "progress", "resume", "version", "task", "name", "instructions", "agent")
+_BESIDE = ("caps", "progress", "resume", "version", "task", "name", "instructions", "agent", "raises")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -152,6 +152,7 @@ def learner(
     agent: AgentFunction | None = None,
     caps: Caps | None = None,
     progress: Progress = silent,
+    raises: bool = False,
     **settings: Any,
 ) -> AgentLearner:
     """Return what gives somebody's own agent its context, and learns from what became of its work.
@@ -162,7 +163,7 @@ def learner(
     again, so that lessons are proven. Use it as a context manager, or call `close()`.
 
     Raises InputError or TaskError for what cannot work, and errors of opening the file. Later on it raises
-    nothing: see `problems`.
+    nothing: see `problems`. With `raises` each call raises its own errors instead, and records nothing then.
     """
     options = _checked_settings(Command.SERVE, settings)
     if options.feedback is not FeedbackKind.LABELS:
@@ -181,7 +182,7 @@ def learner(
         connect=partial(_connect_roles, DEFAULT_MODEL if model is None else model, caps, options.workers),
         progress=progress,
     )
-    return AgentLearner(place, learns=model is not None)
+    return AgentLearner(place, learns=model is not None, raises=raises)
 
 
 @contextmanager
