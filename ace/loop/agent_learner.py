@@ -53,7 +53,8 @@ class AgentLearner:
 
         With `raises` what goes wrong in a call is raised by it, for a program that tells its caller so.
         """
-        make_drift_detector(place.settings.drift)
+        if learns:
+            make_drift_detector(place.settings.drift)
         self.task = place.task
         self.learns = learns
         self._place = place

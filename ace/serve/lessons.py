@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ace.errors import LessonRefused
-from ace.methods.ace.admission import quarantine_new
-from ace.methods.ace.proposals import add_lesson
 from ace.playbook.delta import find_flaw
-from ace.playbook.model import Bullet, Playbook, Status
+from ace.playbook.model import Add, Bullet, Quarantine, Status, bullet_id
 from ace.runs.records import Proposal, Reason
 from ace.safety.copied import holds_private
 from ace.safety.injection import find_suspicion
@@ -78,8 +76,7 @@ def propose_lesson(store: Store, lesson: Lesson, author: str) -> Decision:
     section = hide_secrets(lesson.section.strip())
     content = hide_secrets(lesson.content.strip())
     reason = lesson.reason.strip()
-    add = add_lesson(content, section)
-    flaw = find_flaw(Bullet(add.id, section, content))
+    flaw = find_flaw(Bullet(bullet_id(section, content), section, content))
     if flaw:
         raise _refuse(LessonRule.MALFORMED, f"That cannot be a bullet: {flaw}.", "Give both texts.")
     for what, text, most in (
@@ -103,7 +100,7 @@ def propose_lesson(store: Store, lesson: Lesson, author: str) -> Decision:
 def _keep_waiting(store: Store, lesson: Lesson, author: str) -> Decision:
     """Commit a lesson that was checked, unless it is known. Raises LessonRefused where too many wait."""
     base = store.head().number
-    add = add_lesson(lesson.content, lesson.section)
+    add = Add(bullet_id(lesson.section, lesson.content), lesson.section, lesson.content)
     twin = store.find_text(lesson.content, base)
     same = twin or store.checkout_part([add.id], base).bullets.get(add.id)
     if same is not None:
@@ -112,7 +109,7 @@ def _keep_waiting(store: Store, lesson: Lesson, author: str) -> Decision:
     if list(statuses.values()).count(Status.QUARANTINED) >= MOST_WAITING:
         hint = "A person has to look at them first: `ace playbook show`."
         raise _refuse(LessonRule.FULL, f"{MOST_WAITING:,} bullets wait in quarantine.", hint)
-    delta = quarantine_new((add,), Playbook())
+    delta = (add, Quarantine(add.id))
     why = "proposed by a client: nothing has proven it"
     proposal = Proposal("", author, delta, "accepted", why, reason=Reason.QUARANTINED)
     reason = lesson.reason or "proposed"

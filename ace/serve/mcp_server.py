@@ -5,6 +5,7 @@ module alone evaluates its annotations at once: the server reads its functions' 
 package `mcp`, which is imported inside functions.
 """
 
+import inspect
 import logging
 import re
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from ace.serve.results import (
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
-    from mcp.types import CallToolResult
+    from mcp.types import CallToolResult, ToolAnnotations
 
 LONGEST_TEXT = 20_000
 """The most characters of a question, an answer, or a text about one."""
@@ -160,6 +161,20 @@ def _make_server_class() -> type["MCPServer"]:
     return PlaybookServer
 
 
+def _tool(
+    server: "MCPServer", title: str, annotations: "ToolAnnotations"
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds a function as a tool. Its docstring is what models read of it."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        """Add the function, and return it."""
+        about = inspect.getdoc(function)
+        server.add_tool(function, title=title, description=about, annotations=annotations)
+        return function
+
+    return add
+
+
 def _add_working_tools(server: "MCPServer", desk: Desk) -> None:
     """Add the tools that an agent works with."""
     from mcp.server.mcpserver import Context
@@ -169,7 +184,7 @@ def _add_working_tools(server: "MCPServer", desk: Desk) -> None:
         read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
     )
 
-    @server.tool(title="Get the lessons for a question", annotations=adds)
+    @_tool(server, "Get the lessons for a question", adds)
     def get_context(
         question: Question, user: User = "", budget: Budget = 0, playbook: Name = ""
     ) -> ShownContext:
@@ -180,7 +195,7 @@ def _add_working_tools(server: "MCPServer", desk: Desk) -> None:
         """
         return desk.get_context(question, user, budget or None, playbook)
 
-    @server.tool(title="Report what became of the work", annotations=adds)
+    @_tool(server, "Report what became of the work", adds)
     def report_outcome(
         context_id: ContextId,
         caller: Context,
@@ -206,7 +221,7 @@ def _add_working_tools(server: "MCPServer", desk: Desk) -> None:
             playbook=playbook,
         )
 
-    @server.tool(title="Propose a lesson", annotations=adds)
+    @_tool(server, "Propose a lesson", adds)
     def propose_lesson(
         section: Section, content: Content, caller: Context, reason: Reason = "", playbook: Name = ""
     ) -> LessonReceipt:
@@ -228,22 +243,22 @@ def _add_reading_tools(server: "MCPServer", desk: Desk) -> None:
         read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
     )
 
-    @server.tool(title="Search the lessons", annotations=reads)
+    @_tool(server, "Search the lessons", reads)
     def search_bullets(query: Query, limit: Rows = 10, playbook: Name = "") -> FoundBullets:
         """Return the lessons that come nearest to some words or a question, by words and by meaning."""
         return desk.search_bullets(query, limit, playbook)
 
-    @server.tool(title="List the versions", annotations=reads)
+    @_tool(server, "List the versions", reads)
     def history(limit: Rows = 20, playbook: Name = "") -> History:
         """Return the newest versions of the playbook: who changed it, when and why."""
         return desk.history(limit, playbook)
 
-    @server.tool(title="Show a version", annotations=reads)
+    @_tool(server, "Show a version", reads)
     def show_version(version: VersionName = "", playbook: Name = "") -> VersionPage:
         """Return one version of the playbook: the lessons in it, and what it changed."""
         return desk.show_version(None if version == "" else version, playbook)
 
-    @server.tool(title="List the playbooks", annotations=reads)
+    @_tool(server, "List the playbooks", reads)
     def list_playbooks() -> PlaybookList:
         """Return the playbooks that are served here, by name."""
         return desk.list_playbooks()

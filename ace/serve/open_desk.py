@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ace import api
 from ace.loop import choose_agent_task
+from ace.runs.drift import make_drift_detector
 from ace.serve.desk import Desk
 from ace.serve.shelf import Shelf
 from ace.store import Store
@@ -30,13 +31,15 @@ def open_desk(
     `budget` is the most tokens of a context where a call names none. Episodes belong to `task`, or to one of
     this `name` whose contexts hold memories of users. `model` learns from outcomes; without one they are
     recorded only. In the end what waits to be learned from stays in the files. Raises TaskError for the name,
-    and errors of making the file.
+    InputError for a package that learning needs, and errors of making the file.
     """
     if task is None:
         task = choose_agent_task(None, name, "", None)
         task = replace(task, context=TaskContext(memories=True))
     if not place.exists():
         Store.open(place).close()
+    if model is not None:
+        make_drift_detector(True)  # what is not installed is missed now, not in every call
     open_learner = partial(api.learner, model=model, task=task, raises=True)
     desk = Desk(Shelf(place, open_learner), budget)
     try:
