@@ -34,6 +34,7 @@ from ace.serve.results import (
 from ace.serve.shelf import Shelf, name_of
 from ace.store import Ref, Store
 from ace.text import estimate_tokens
+from ace.text.unicode import has_visible_text
 
 _WAIT = 5.0  # seconds for another process's write
 _MOST_CHANGES = 100  # that are listed of a version
@@ -56,7 +57,7 @@ class Desk:
         self, question: str, user: str = "", budget: int | None = None, playbook: str = ""
     ) -> ShownContext:
         """Return what a prompt should hold for a question, and begin an episode, whose id it has."""
-        if not question.strip():
+        if not has_visible_text(question):
             raise InputError("The question is empty.", hint="Say what is to be done.")
         path = self.shelf.find(playbook)
         budget = budget or self.budget

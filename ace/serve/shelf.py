@@ -12,6 +12,7 @@ from threading import Lock
 
 from ace.errors import InputError, StoreError
 from ace.loop import AgentLearner
+from ace.store import Store
 
 OpenLearner = Callable[[Path], AgentLearner]
 """Opens the learner of a file. Raises errors of opening it."""
@@ -73,6 +74,7 @@ class Shelf:
             if slot.learner is not None and slot.identity != identity:
                 slot.close()
             if slot.learner is None:
+                Store.open(path, create=False, read_only=True).close()  # a learner would fill an empty file
                 slot.learner = self._open_learner(path)
                 slot.identity = identity
             return slot.learner
