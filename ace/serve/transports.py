@@ -22,7 +22,6 @@ from ace.errors import InputError
 from ace.llm.faults import hide
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
     from mcp.server.mcpserver import MCPServer
 
 TOKEN_VARIABLE = "ACE_MCP_TOKEN"  # noqa: S105 (the name of a variable)
@@ -191,7 +190,7 @@ class MendedInput(io.RawIOBase):
         """Return that it can be read."""
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         """Fill a buffer with what is left of the line, or of the next one; return how many bytes."""
         if not self._line:
             self._line = memoryview(mend_escapes(self._wire.readline()))
