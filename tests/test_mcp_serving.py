@@ -29,8 +29,9 @@ from mcp.client.streamable_http import streamable_http_client
 import ace
 from ace.playbook.model import Add, Quarantine, Remove, Status
 from ace.safety.secrets import SECRET_MARK
-from ace.serve.lessons import LONGEST, LessonRule
-from ace.serve.mcp_server import LONGEST_TEXT, make_server
+from ace.serve.arguments import LONGEST_LESSON, LONGEST_TEXT
+from ace.serve.lessons import LessonRule
+from ace.serve.mcp_server import make_server
 from ace.serve.open_desk import open_desk
 from ace.serve.transports import HttpPlace, mend_escapes
 from ace.store import Store
@@ -259,11 +260,11 @@ def test_a_proposed_lesson_waits_and_stands_in_no_result(shop: Path) -> None:
     async def talk(caller: Caller) -> None:
         proposal = {"section": "keys", "content": text, "reason": "Found it out."}
         kept = await caller.call("propose_lesson", **proposal)
-        assert (kept["status"], kept["is_new"], kept["version"]) == ("quarantined", True, 2)
+        assert (kept["status"], kept["version"]) == ("quarantined", 2)
         again = await caller.call("propose_lesson", **proposal)
-        assert (again["bullet"], again["is_new"], again["version"]) == (kept["bullet"], False, 2)
+        assert again == kept
         known = await caller.call("propose_lesson", section="refunds", content=RULE)
-        assert (known["bullet"], known["status"], known["is_new"]) == ("r-1", "active", False)
+        assert (known["bullet"], known["status"], known["version"]) == ("r-1", "active", 2)
         removed = await caller.call("propose_lesson", section="orders", content=REMOVED)
         assert removed["version"] in (2, 3)
         results = [
@@ -296,7 +297,7 @@ def test_a_lesson_that_must_not_be_kept_is_refused_with_its_rule(shop: Path) -> 
     fine = "Round prices down."
     cases = {
         LessonRule.MALFORMED: [("a", " \u200b"), ("", fine), ("a\nb", fine)],
-        LessonRule.TOO_LONG: [("a", "word " * (LONGEST // 5 + 1)), ("s" * 100, fine)],
+        LessonRule.TOO_LONG: [("a", "word " * (LONGEST_LESSON // 5 + 1)), ("s" * 100, fine)],
         LessonRule.INSTRUCTION: [
             ("a", order),
             (order, fine),
@@ -372,7 +373,7 @@ def test_a_folder_serves_its_playbooks_and_nothing_else(tmp_path: Path) -> None:
     (folder / ".hidden.db").write_bytes(b"")
 
     async def talk(caller: Caller) -> None:
-        rows = {row["name"]: row for row in (await caller.call("list_playbooks"))["playbooks"]}
+        rows = {row["name"]: row for row in (await caller.call("list_playbooks"))["result"]}
         assert set(rows) == {"north", "south", "ünï cöde", "inner", "broken"}
         assert rows["north"]["bullets"] == 2 and "NotAPlaybook" not in rows["north"]["problem"]
         assert "not a playbook" in rows["broken"]["problem"]

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from threading import Lock, RLock
 from types import TracebackType
@@ -25,7 +27,7 @@ from ace.errors import AgentFailed, InputError, TaskError
 from ace.llm.role_models import RoleModels
 from ace.llm.scripted import ScriptedClient
 from ace.loop.contexts import build_contexts
-from ace.loop.learner_problems import LearnerProblem, ProblemList, pass_errors
+from ace.loop.learner_problems import LearnerProblem, ProblemList
 from ace.loop.learning_thread import LearningPlace, LearningThread
 from ace.loop.own_episode import EpisodeContext, OwnEpisode, read_feedback, run_in_thread
 from ace.playbook.model import Playbook
@@ -59,7 +61,9 @@ class AgentLearner:
         self.learns = learns
         self._place = place
         self._problems = ProblemList()
-        self.guard = pass_errors if raises else self._problems.guard
+        self.guard: Callable[[str, str], AbstractContextManager[None]] = self._problems.guard
+        if raises:
+            self.guard = lambda doing, episode: nullcontext()
         self._lock = RLock()
         self._store = Store.open(place.path, branch=place.branch, shared=True)
         config = {"branch": place.branch, "learns": learns}

@@ -37,12 +37,6 @@ class LearnerProblem:
         return f"could not {self.doing}: {self.error}"
 
 
-@contextmanager
-def pass_errors(doing: str, episode: str = "") -> Iterator[None]:
-    """Run a block in the place of `ProblemList.guard`, and let its exceptions pass."""
-    yield
-
-
 class ProblemList:
     """Keep the newest problems, and count all. May be used from any thread."""
 

@@ -7,6 +7,7 @@ Its modules:
     desk        what the tools do, as plain functions
     open_desk   a desk over a file or a folder, with the learner that each file gets
     shelf       which files are served, and the learners that have them open
+    arguments   what the tools take
     lessons     lessons that a client proposes
     results     what the tools return
 """

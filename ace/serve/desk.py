@@ -1,4 +1,4 @@
-"""What the tools of the server do, as functions of plain values. Knows nothing about the protocol.
+"""What the tools of the server do. Knows nothing about the protocol.
 
 Contexts come from the learner of a file, as they do in `ace.learner`, and outcomes go where `ace feedback`
 puts them. What is in quarantine, or was removed, is shown to nobody here: a tool's result is read by a model.
@@ -9,42 +9,51 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ace.context import Rendered, render_playbook
+from ace.context import render_playbook
 from ace.errors import AceError, InputError, UnknownVersion
 from ace.llm.embedding import connect_embedder
-from ace.loop.own_episode import end_by_report, read_feedback
+from ace.loop.own_episode import end_by_report
 from ace.playbook.delta import touched_ids
-from ace.playbook.model import Bullet, Operation, Status
+from ace.playbook.model import Bullet, Status
 from ace.retrieval.bullets import HybridSelector
-from ace.runs.records import Version
+from ace.runs.records import AnswerFeedback, Version
 from ace.safety.markup import neutralise
-from ace.serve.lessons import Lesson, propose_lesson
+from ace.serve.arguments import (
+    MOST_ROWS,
+    Budget,
+    PlaybookName,
+    Query,
+    Question,
+    Rows,
+    User,
+    VersionName,
+)
+from ace.serve.lessons import propose_lesson
 from ace.serve.results import (
     FoundBullet,
     FoundBullets,
     History,
     LessonReceipt,
     OutcomeReceipt,
-    PlaybookList,
     PlaybookRow,
     ShownContext,
     VersionPage,
     VersionRow,
 )
-from ace.serve.shelf import Shelf, name_of
-from ace.store import Ref, Store
+from ace.serve.shelf import Shelf
+from ace.store import Store
 from ace.text import estimate_tokens
 from ace.text.unicode import has_visible_text
 
 _WAIT = 5.0  # seconds for another process's write
-_MOST_CHANGES = 100  # that are listed of a version
 
 
 class Desk:
     """Serve the playbooks of a shelf. Every method may be called from any thread, several at once.
 
-    `playbook` is the name of one; "" is the only one. `author` is whoever calls. Every method raises
-    InputError for what cannot be used, and StoreError where the file is locked, read-only, damaged or gone.
+    `playbook` is the name of one; "" is the only one. Every method raises InputError for what cannot be used,
+    and StoreError where the file is locked, read-only, damaged or gone. The docstrings of methods that are
+    tools as they are, are read by models.
     """
 
     def __init__(self, shelf: Shelf, budget: int) -> None:
@@ -54,16 +63,20 @@ class Desk:
         self._selector = HybridSelector(connect_embedder())
 
     def get_context(
-        self, question: str, user: str = "", budget: int | None = None, playbook: str = ""
+        self, question: Question, user: User = "", budget: Budget = 0, playbook: PlaybookName = ""
     ) -> ShownContext:
-        """Return what a prompt should hold for a question, and begin an episode, whose id it has."""
+        """Return the lessons that bear on a piece of work, as a text for the prompt.
+
+        Call it before you begin. The result has a context_id, by which report_outcome says later what became
+        of the work. That the context was given is recorded; the playbook does not change.
+        """
         if not has_visible_text(question):
             raise InputError("The question is empty.", hint="Say what is to be done.")
         path = self.shelf.find(playbook)
         budget = budget or self.budget
         episode = self.shelf.learner(path).episode(question, user=user).begin(budget)
         return ShownContext(
-            playbook=name_of(path),
+            playbook=path.stem,
             context_id=episode.id,
             version=episode.version,
             bullets=list(episode.bullets),
@@ -72,74 +85,75 @@ class Desk:
             budget=budget,
         )
 
-    def report_outcome(
-        self,
-        context_id: str,
-        *,
-        author: str,
-        right: bool | None = None,
-        score: float | None = None,
-        feedback: str = "",
-        expected: str = "",
-        answer: str = "",
-        playbook: str = "",
-    ) -> OutcomeReceipt:
+    def report_outcome(self, feedback: AnswerFeedback, answer: str, playbook: str) -> OutcomeReceipt:
         """Store what became of an answer. The first report ends the episode, with the answer."""
         path = self.shelf.find(playbook)
-        row = read_feedback(
-            context_id, right=right, score=score, expected=expected, text=feedback, author=author
-        )
-        if row is None:
-            hint = "Give outcome, score, expected or feedback."
-            raise InputError("This says nothing of the outcome.", hint=hint)
         with Store.open(path, create=False, timeout=_WAIT) as store:
-            is_kept = end_by_report(store, row, answer)
-        return OutcomeReceipt(playbook=name_of(path), context_id=context_id, answer_kept=is_kept)
+            is_kept = end_by_report(store, feedback, answer)
+        return OutcomeReceipt(playbook=path.stem, context_id=feedback.episode, answer_kept=is_kept)
 
-    def search_bullets(self, query: str, limit: int, playbook: str = "") -> FoundBullets:
-        """Return active bullets, those first that bear most on the query by words and by meaning."""
+    def propose_lesson(
+        self, *, section: str, content: str, reason: str, author: str, playbook: str
+    ) -> LessonReceipt:
+        """Keep a lesson in quarantine. Raises LessonRefused."""
+        path = self.shelf.find(playbook)
+        with Store.open(path, create=False, timeout=_WAIT) as store:
+            bullet, version = propose_lesson(
+                store, section=section, content=content, reason=reason, author=author
+            )
+        status = bullet.status.value
+        return LessonReceipt(playbook=path.stem, bullet=bullet.id, status=status, version=version.number)
+
+    def search_bullets(self, query: Query, limit: Rows = 10, playbook: PlaybookName = "") -> FoundBullets:
+        """Return the lessons that come nearest to some words or a question, by words and by meaning."""
         with self._reading(playbook) as store:
             version = store.head().number
             bullets = {bullet.id: bullet for bullet in store.checkout(version).active}
         order = self._selector.rank(bullets, query)[:limit]
         rows = [_make_row(bullets[name]) for name in order]
-        return FoundBullets(playbook=name_of(store.path), version=version, bullets=rows)
+        return FoundBullets(playbook=store.path.stem, version=version, bullets=rows)
 
-    def propose_lesson(self, lesson: Lesson, author: str, playbook: str = "") -> LessonReceipt:
-        """Keep a lesson in quarantine. Raises LessonRefused."""
-        path = self.shelf.find(playbook)
-        with Store.open(path, create=False, timeout=_WAIT) as store:
-            decision = propose_lesson(store, lesson, author)
-        return LessonReceipt(
-            playbook=name_of(path),
-            bullet=decision.bullet,
-            status=decision.status.value,
-            is_new=decision.is_new,
-            version=decision.version,
-        )
-
-    def history(self, limit: int, playbook: str = "") -> History:
-        """Return the newest versions."""
+    def history(self, limit: Rows = 20, playbook: PlaybookName = "") -> History:
+        """Return the newest versions of the playbook: who changed it, when and why."""
         with self._reading(playbook) as store:
             versions = store.log(limit)
-        return History(playbook=name_of(store.path), versions=[_describe_version(each) for each in versions])
+        return History(playbook=store.path.stem, versions=[_describe_version(row) for row in versions])
 
-    def show_version(self, version: Ref | None, playbook: str = "") -> VersionPage:
-        """Return one version: what it changed, and its active bullets. None is the newest."""
+    def show_version(self, version: VersionName = "", playbook: PlaybookName = "") -> VersionPage:
+        """Return one version of the playbook: the lessons in it, and what it changed."""
         with self._reading(playbook) as store:
-            head = store.head()
-            number = head.number if version is None else store.find_version(version)
-            row = head if number == head.number else store.log(1, version=number)[0]
+            number = store.head().number if version == "" else store.find_version(version)
+            (row,) = store.log(1, version=number)
             operations = store.operations(number)
             rendered = render_playbook(store.checkout(number), self.budget)
+        changes = []
+        for operation in operations[:MOST_ROWS]:  # without texts: some may be in quarantine by now
+            changes.append(f"{operation.op} {' '.join(touched_ids(operation))}")
+        text = rendered.text
+        if rendered.left_out:
+            text = f"{text}\n({len(rendered.left_out)} more bullets: no room.)\n"
         return VersionPage(
-            playbook=name_of(store.path),
+            playbook=store.path.stem,
             version=_describe_version(row),
-            changes=[_describe_change(operation) for operation in operations[:_MOST_CHANGES]],
+            changes=changes,
             bullets=list(rendered.bullets),
             left_out=len(rendered.left_out),
-            text=_note_left_out(rendered),
+            text=text,
         )
+
+    def list_playbooks(self) -> list[PlaybookRow]:
+        """Return the playbooks that are served here, by name."""
+        rows = []
+        for name in self.shelf.list_paths():
+            row = PlaybookRow(name=name, version=0, bullets=0, problem="")
+            try:
+                with self._reading(name) as store:
+                    row.version = store.head().number
+                    row.bullets = len(store.checkout(row.version).active)
+            except AceError as error:
+                row.problem = str(error)
+            rows.append(row)
+        return rows
 
     def show_bullet(self, name: str, playbook: str = "") -> FoundBullet:
         """Return an active bullet. Raises UnknownVersion for any other, and says what became of it."""
@@ -151,20 +165,6 @@ class Desk:
         if bullet.status is not Status.ACTIVE:
             raise UnknownVersion(f"The bullet {name} is not in use: {bullet.status.value}.", hint=hint)
         return _make_row(bullet)
-
-    def list_playbooks(self) -> PlaybookList:
-        """Return what is served. One that cannot be read is in the list with the reason."""
-        rows = []
-        for name, path in self.shelf.list_paths().items():
-            row = PlaybookRow(name=name_of(path), version=0, bullets=0, problem="")
-            try:
-                with self._reading(name) as store:
-                    row.version = store.head().number
-                    row.bullets = len(store.checkout(row.version).active)
-            except AceError as error:
-                row.problem = str(error)
-            rows.append(row)
-        return PlaybookList(playbooks=rows)
 
     @contextmanager
     def _reading(self, playbook: str) -> Iterator[Store]:
@@ -196,15 +196,3 @@ def _describe_version(version: Version) -> VersionRow:
         created=version.created,
         changes=version.operations,
     )
-
-
-def _describe_change(operation: Operation) -> str:
-    """Return what an operation does to which bullets, without texts: some may be in quarantine now."""
-    return f"{operation.op} {' '.join(touched_ids(operation))}"
-
-
-def _note_left_out(rendered: Rendered) -> str:
-    """Return a playbook as text, with a line that says how much of it is missing."""
-    if not rendered.left_out:
-        return rendered.text
-    return f"{rendered.text}\n({len(rendered.left_out)} more bullets: no room.)\n"

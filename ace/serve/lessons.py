@@ -5,26 +5,17 @@ Attempts of a run may prove them there, as any other bullet that waits; a person
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from ace.errors import LessonRefused
 from ace.playbook.delta import find_flaw
 from ace.playbook.model import Add, Bullet, Quarantine, Status, bullet_id
-from ace.runs.records import Proposal, Reason
+from ace.runs.records import Proposal, Reason, Version
 from ace.safety.copied import holds_private
 from ace.safety.injection import find_suspicion
 from ace.safety.secrets import hide_secrets
+from ace.serve.arguments import LONGEST_LESSON, LONGEST_REASON, LONGEST_SECTION
 from ace.store import Store
-
-LONGEST = 1_500
-"""The most characters of a lesson."""
-
-LONGEST_REASON = 500
-"""The most characters of the reason for one."""
-
-LONGEST_SECTION = 80
-"""The most characters of a section's name."""
 
 MOST_WAITING = 1_000
 """The most bullets that may wait in quarantine for another to be proposed."""
@@ -40,83 +31,57 @@ class LessonRule(StrEnum):
     FULL = "full"  # too many wait already
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """Hold what is proposed."""
-
-    section: str
-    content: str
-
-    reason: str
-    """Why it should be known; recorded with the version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Say what became of a lesson."""
-
-    bullet: str
-    """The id of the bullet that says so."""
-
-    status: Status
-    """That of the bullet."""
-
-    version: int
-    """The version that the playbook is at."""
-
-    is_new: bool
-    """Whether the bullet was added."""
-
-
-def propose_lesson(store: Store, lesson: Lesson, author: str) -> Decision:
+def propose_lesson(
+    store: Store, *, section: str, content: str, reason: str, author: str
+) -> tuple[Bullet, Version]:
     """Add a lesson in quarantine, in a version of its own; `author` proposes it. Secrets are hidden.
 
-    A lesson that the playbook has, or had, changes nothing. Raises LessonRefused.
+    Return the bullet that says so, and the newest version. A lesson that the playbook has, or had, changes
+    nothing. Raises LessonRefused.
     """
-    section = hide_secrets(lesson.section.strip())
-    content = hide_secrets(lesson.content.strip())
-    reason = lesson.reason.strip()
-    flaw = find_flaw(Bullet(bullet_id(section, content), section, content))
+    section = hide_secrets(section.strip())
+    content = hide_secrets(content.strip())
+    reason = reason.strip()
+    bullet = Bullet(bullet_id(section, content), section, content, status=Status.QUARANTINED)
+    flaw = find_flaw(bullet)
     if flaw:
-        raise _refuse(LessonRule.MALFORMED, f"That cannot be a bullet: {flaw}.", "Give both texts.")
+        message = f"That cannot be a bullet: {flaw}."
+        raise LessonRefused(message, hint="Give both texts.", rule=LessonRule.MALFORMED.value)
     for what, text, most in (
-        ("The lesson", content, LONGEST),
+        ("The lesson", content, LONGEST_LESSON),
         ("The section", section, LONGEST_SECTION),
         ("The reason", reason, LONGEST_REASON),
     ):
         if len(text) > most:
-            problem = f"{what} has {len(text):,} characters, of at most {most:,}."
-            raise _refuse(LessonRule.TOO_LONG, problem, "Say it shorter.")
+            message = f"{what} has {len(text):,} characters, of at most {most:,}."
+            raise LessonRefused(message, hint="Say it shorter.", rule=LessonRule.TOO_LONG.value)
         why = find_suspicion(text)
         if why:
+            message = f"{what} reads as an attempt to give orders: {why}."
             hint = "Say how the work is done, in plain words."
-            raise _refuse(LessonRule.INSTRUCTION, f"{what} reads as an attempt to give orders: {why}.", hint)
+            raise LessonRefused(message, hint=hint, rule=LessonRule.INSTRUCTION.value)
     if holds_private(content, [memory.text for memory in store.memories(every=True)]):
-        hint = "Say what holds for everybody."
-        raise _refuse(LessonRule.PRIVATE, "The lesson holds what a user said.", hint)
-    return _keep_waiting(store, Lesson(section, content, reason), author)
+        message = "The lesson holds what a user said."
+        raise LessonRefused(message, hint="Say what holds for everybody.", rule=LessonRule.PRIVATE.value)
+    return _keep_waiting(store, bullet, author, reason or "proposed")
 
 
-def _keep_waiting(store: Store, lesson: Lesson, author: str) -> Decision:
-    """Commit a lesson that was checked, unless it is known. Raises LessonRefused where too many wait."""
-    base = store.head().number
-    add = Add(bullet_id(lesson.section, lesson.content), lesson.section, lesson.content)
-    twin = store.find_text(lesson.content, base)
-    same = twin or store.checkout_part([add.id], base).bullets.get(add.id)
+def _keep_waiting(store: Store, bullet: Bullet, author: str, reason: str) -> tuple[Bullet, Version]:
+    """Commit a bullet that was checked, unless it is known. Raises LessonRefused where too many wait."""
+    base = store.head()
+    twin = store.find_text(bullet.content, base.number)
+    same = twin or store.checkout_part([bullet.id], base.number).bullets.get(bullet.id)
     if same is not None:
-        return Decision(same.id, same.status, base, is_new=False)
-    statuses = store.list_ids("", base)
-    if list(statuses.values()).count(Status.QUARANTINED) >= MOST_WAITING:
+        return same, base
+    statuses = list(store.list_ids("", base.number).values())
+    if statuses.count(Status.QUARANTINED) >= MOST_WAITING:
+        message = f"{MOST_WAITING:,} bullets wait in quarantine."
         hint = "A person has to look at them first: `ace playbook show`."
-        raise _refuse(LessonRule.FULL, f"{MOST_WAITING:,} bullets wait in quarantine.", hint)
-    delta = (add, Quarantine(add.id))
+        raise LessonRefused(message, hint=hint, rule=LessonRule.FULL.value)
+    delta = (Add(bullet.id, bullet.section, bullet.content), Quarantine(bullet.id))
     why = "proposed by a client: nothing has proven it"
     proposal = Proposal("", author, delta, "accepted", why, reason=Reason.QUARANTINED)
-    reason = lesson.reason or "proposed"
-    commit = store.commit(delta, author=author, reason=reason, expect=base, proposals=[proposal], whole=False)
-    return Decision(add.id, Status.QUARANTINED, commit.version.number, is_new=not commit.rejections)
-
-
-def _refuse(rule: LessonRule, message: str, hint: str) -> LessonRefused:
-    """Return the error."""
-    return LessonRefused(message, hint=hint, rule=rule.value)
+    commit = store.commit(
+        delta, author=author, reason=reason, expect=base.number, proposals=[proposal], whole=False
+    )
+    return bullet, commit.version

@@ -80,10 +80,7 @@ class LessonReceipt(Result):
     """Its id."""
 
     status: str
-    """"quarantined": it waits. Another status is that of the bullet that says so already."""
-
-    is_new: bool
-    """False where the playbook has, or had, this lesson already: then nothing was written."""
+    """"quarantined": it waits. Another status is that of a bullet that says so already."""
 
     version: int
     """The version that the playbook is at."""
@@ -145,9 +142,3 @@ class PlaybookRow(BaseModel):
 
     problem: str
     """Why it cannot be read; empty where it can."""
-
-
-class PlaybookList(BaseModel):
-    """List the playbooks that are served."""
-
-    playbooks: list[PlaybookRow]

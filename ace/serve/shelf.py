@@ -5,14 +5,29 @@ A name is looked up among the files that are there, and never made into a path. 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
 from ace.errors import InputError, StoreError
 from ace.loop import AgentLearner
 from ace.store import Store
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Hold the learner of one file."""
+
+    learner: AgentLearner | None = None
+    """None where it is not open."""
+
+    identity: tuple[int, int] = (0, 0)
+    """Device and number of the file that it has open."""
+
+    lock: Lock = field(default_factory=Lock)
+    """Held by whoever opens or closes the learner."""
+
 
 OpenLearner = Callable[[Path], AgentLearner]
 """Opens the learner of a file. Raises errors of opening it."""
@@ -38,7 +53,8 @@ class Shelf:
         folder = self.place.resolve()
         for path in sorted(self.place.glob("*.db")):
             is_hidden = path.name.startswith(".") or path.name.endswith(".documents.db")
-            if not is_hidden and path.is_file() and path.resolve().parent == folder:
+            is_text = path.stem.isprintable()  # bytes that are no text are not
+            if is_text and not is_hidden and path.is_file() and path.resolve().parent == folder:
                 paths[path.stem] = path
         return paths
 
@@ -72,7 +88,8 @@ class Shelf:
             about = path.stat()
             identity = (about.st_dev, about.st_ino)
             if slot.learner is not None and slot.identity != identity:
-                slot.close()
+                slot.learner.close(at_once=True)
+                slot.learner = None
             if slot.learner is None:
                 Store.open(path, create=False, read_only=True).close()  # a learner would fill an empty file
                 slot.learner = self._open_learner(path)
@@ -83,24 +100,6 @@ class Shelf:
         """Close all learners. What waits to be learned from stays in the files."""
         with self._lock:
             for slot in self._slots.values():
-                slot.close()
-
-
-class _Slot:
-    """Hold the learner of one file."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.learner: AgentLearner | None = None
-        self.identity = (0, 0)
-
-    def close(self) -> None:
-        """Close the learner, if there is one."""
-        learner, self.learner = self.learner, None
-        if learner is not None:
-            learner.close(at_once=True)
-
-
-def name_of(path: Path) -> str:
-    """Return the name that a file is served under."""
-    return os.fsencode(path.stem).decode(errors="replace")
+                if slot.learner is not None:
+                    slot.learner.close(at_once=True)
+            self._slots.clear()

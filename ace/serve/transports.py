@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import io
-import ipaddress
 import logging
 import os
 import re
@@ -64,17 +63,9 @@ class HttpPlace:
         if self.token and (len(self.token) < _SHORTEST_TOKEN or not self.token.isascii()):
             hint = f"Set {TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} letters and digits at random."
             raise InputError("The token is too short, or not ASCII.", hint=hint)
-        if not self.token and not is_loopback(self.host):
+        if not self.token and write_host(self.host) not in _LOOPBACK:
             hint = f"Set {TOKEN_VARIABLE}, and let clients send it: Authorization: Bearer TOKEN."
             raise InputError(f"{self.host} can be reached from elsewhere, which needs a token.", hint=hint)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a name or address is only reached from this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def serve_stdio(server: MCPServer) -> None:
@@ -96,7 +87,14 @@ def serve_http(server: MCPServer, place: HttpPlace, announce: Callable[[str], No
     import uvicorn
 
     log_to_stderr()
-    with open_socket(place) as listener:
+    host = place.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        opened = socket.create_server((host, place.port), family=family)
+    except OSError as error:
+        message = f"Nobody can listen on {place.host}, port {place.port} ({error.strerror or error})."
+        raise InputError(message, hint="Give another --port or --host.") from error
+    with opened as listener:
         port = int(listener.getsockname()[1])
         config = uvicorn.Config(
             make_app(server, place, port),
@@ -107,17 +105,6 @@ def serve_http(server: MCPServer, place: HttpPlace, announce: Callable[[str], No
         )
         announce(f"http://{write_host(place.host)}:{port}{PATH}")
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def open_socket(place: HttpPlace) -> socket.socket:
-    """Return a socket that listens. Raises InputError where that is not possible."""
-    host = place.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, place.port), family=family)
-    except OSError as error:
-        message = f"Nobody can listen on {place.host}, port {place.port} ({error.strerror or error})."
-        raise InputError(message, hint="Give another --port or --host.") from error
 
 
 def make_app(server: MCPServer, place: HttpPlace, port: int) -> App:
@@ -201,21 +188,18 @@ class MendedInput(io.RawIOBase):
         return size
 
 
-class HidingFilter(logging.Filter):
-    """Hide secrets in what is logged. Of an exception only the last line is left."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Change a record, and let it pass."""
-        text = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            text = f"{text} ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
-        record.msg, record.args, record.exc_info, record.exc_text = hide(text), None, None, None
-        return True
+def hide_in_record(record: logging.LogRecord) -> bool:
+    """Hide secrets in what is logged, and let it pass. Of an exception only the last line is left."""
+    text = record.getMessage()
+    if record.exc_info and record.exc_info[1] is not None:
+        text = f"{text} ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
+    record.msg, record.args, record.exc_info, record.exc_text = hide(text), None, None, None
+    return True
 
 
 def log_to_stderr() -> None:
     """Log warnings to stderr, without secrets."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(HidingFilter())
+    handler.addFilter(hide_in_record)
     handler.setFormatter(logging.Formatter("ace: %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
