@@ -92,17 +92,14 @@ class Desk:
             is_kept = end_by_report(store, feedback, answer)
         return OutcomeReceipt(playbook=path.stem, context_id=feedback.episode, answer_kept=is_kept)
 
-    def propose_lesson(
-        self, *, section: str, content: str, reason: str, author: str, playbook: str
-    ) -> LessonReceipt:
-        """Keep a lesson in quarantine. Raises LessonRefused."""
+    def propose_lesson(self, bullet: Bullet, reason: str, author: str, playbook: str) -> LessonReceipt:
+        """Keep a lesson that was checked in quarantine. Raises LessonRefused."""
         path = self.shelf.find(playbook)
         with Store.open(path, create=False, timeout=_WAIT) as store:
-            bullet, version = propose_lesson(
-                store, section=section, content=content, reason=reason, author=author
-            )
-        status = bullet.status.value
-        return LessonReceipt(playbook=path.stem, bullet=bullet.id, status=status, version=version.number)
+            waiting, version = propose_lesson(store, bullet, reason, author)
+        return LessonReceipt(
+            playbook=path.stem, bullet=waiting.id, status=waiting.status.value, version=version.number
+        )
 
     def search_bullets(self, query: Query, limit: Rows = 10, playbook: PlaybookName = "") -> FoundBullets:
         """Return the lessons that come nearest to some words or a question, by words and by meaning."""

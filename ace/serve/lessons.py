@@ -31,17 +31,10 @@ class LessonRule(StrEnum):
     FULL = "full"  # too many wait already
 
 
-def propose_lesson(
-    store: Store, *, section: str, content: str, reason: str, author: str
-) -> tuple[Bullet, Version]:
-    """Add a lesson in quarantine, in a version of its own; `author` proposes it. Secrets are hidden.
-
-    Return the bullet that says so, and the newest version. A lesson that the playbook has, or had, changes
-    nothing. Raises LessonRefused.
-    """
+def check_lesson(section: str, content: str, reason: str) -> Bullet:
+    """Return the bullet that a lesson would be, in quarantine and without secrets. Raises LessonRefused."""
     section = hide_secrets(section.strip())
     content = hide_secrets(content.strip())
-    reason = reason.strip()
     bullet = Bullet(bullet_id(section, content), section, content, status=Status.QUARANTINED)
     flaw = find_flaw(bullet)
     if flaw:
@@ -60,14 +53,18 @@ def propose_lesson(
             message = f"{what} reads as an attempt to give orders: {why}."
             hint = "Say how the work is done, in plain words."
             raise LessonRefused(message, hint=hint, rule=LessonRule.INSTRUCTION.value)
-    if holds_private(content, [memory.text for memory in store.memories(every=True)]):
+    return bullet
+
+
+def propose_lesson(store: Store, bullet: Bullet, reason: str, author: str) -> tuple[Bullet, Version]:
+    """Commit a bullet that was checked, in a version of its own; `author` proposes it, for a `reason`.
+
+    Return the bullet that says so, and the newest version. What the playbook has, or had, changes nothing.
+    Raises LessonRefused for what a user said, and where too many bullets wait.
+    """
+    if holds_private(bullet.content, [memory.text for memory in store.memories(every=True)]):
         message = "The lesson holds what a user said."
         raise LessonRefused(message, hint="Say what holds for everybody.", rule=LessonRule.PRIVATE.value)
-    return _keep_waiting(store, bullet, author, reason or "proposed")
-
-
-def _keep_waiting(store: Store, bullet: Bullet, author: str, reason: str) -> tuple[Bullet, Version]:
-    """Commit a bullet that was checked, unless it is known. Raises LessonRefused where too many wait."""
     base = store.head()
     twin = store.find_text(bullet.content, base.number)
     same = twin or store.checkout_part([bullet.id], base.number).bullets.get(bullet.id)
@@ -82,6 +79,11 @@ def _keep_waiting(store: Store, bullet: Bullet, author: str, reason: str) -> tup
     why = "proposed by a client: nothing has proven it"
     proposal = Proposal("", author, delta, "accepted", why, reason=Reason.QUARANTINED)
     commit = store.commit(
-        delta, author=author, reason=reason, expect=base.number, proposals=[proposal], whole=False
+        delta,
+        author=author,
+        reason=reason.strip() or "proposed",
+        expect=base.number,
+        proposals=[proposal],
+        whole=False,
     )
     return bullet, commit.version

@@ -34,6 +34,7 @@ from ace.serve.arguments import (
     WhyKnown,
 )
 from ace.serve.desk import Desk
+from ace.serve.lessons import check_lesson
 from ace.serve.results import LessonReceipt, OutcomeReceipt
 
 if TYPE_CHECKING:
@@ -90,15 +91,14 @@ def make_server(desk: Desk) -> "MCPServer":
         version=version("ace-engine"),
         log_level="WARNING",
     )
-    _add_tools(server, desk)
+    _add_tools(server, desk, _make_writing_tools(desk))
     _add_resources(server, desk)
     return server
 
 
-def _add_tools(server: "MCPServer", desk: Desk) -> None:
-    """Add the tools. Their docstrings are what models read of them."""
+def _make_writing_tools(desk: Desk) -> dict[str, Callable[..., Any]]:
+    """Return the tools that write, by their titles: whose word a call is counts there."""
     from mcp.server.mcpserver import Context
-    from mcp.types import ToolAnnotations
 
     def report_outcome(
         context_id: ContextId,
@@ -135,18 +135,26 @@ def _add_tools(server: "MCPServer", desk: Desk) -> None:
         the work is done, for everybody. One that gives orders to the reader, carries markup, or holds what a
         user said is refused; what looks like a secret is hidden.
         """
-        author = _name_author(caller)
-        return desk.propose_lesson(
-            section=section, content=content, reason=reason, author=author, playbook=playbook
-        )
+        bullet = check_lesson(section, content, reason)
+        return desk.propose_lesson(bullet, reason, _name_author(caller), playbook)
 
-    writes: dict[str, Callable[..., Any]] = {"Get the lessons for a question": desk.get_context}
-    writes |= {"Report what became of the work": report_outcome, "Propose a lesson": propose_lesson}
+    return {
+        "Get the lessons for a question": desk.get_context,
+        "Report what became of the work": report_outcome,
+        "Propose a lesson": propose_lesson,
+    }
+
+
+def _add_tools(server: "MCPServer", desk: Desk, writes: dict[str, Callable[..., Any]]) -> None:
+    """Add the tools that write, and those that only read. Their docstrings are what models read of them."""
+    from mcp.types import ToolAnnotations
+
     reads: dict[str, Callable[..., Any]] = {
         "Search the lessons": desk.search_bullets,
         "List the versions": desk.history,
+        "Show a version": desk.show_version,
+        "List the playbooks": desk.list_playbooks,
     }
-    reads |= {"Show a version": desk.show_version, "List the playbooks": desk.list_playbooks}
     for title, function in (*writes.items(), *reads.items()):
         only_reads = title in reads
         annotations = ToolAnnotations(
