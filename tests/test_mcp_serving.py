@@ -254,6 +254,25 @@ def test_what_cannot_be_used_is_an_error_and_the_server_goes_on(shop: Path) -> N
         assert store.verify() == [] and len(store.feedback()) == 5
 
 
+def test_a_fault_of_ours_is_one_error_and_no_secret_is_logged(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*about: Any, **keywords: Any) -> None:
+        raise RuntimeError(f"password={SECRET}")
+
+    async def talk(caller: Caller) -> None:
+        monkeypatch.setattr(Store, "log", fail)
+        assert await caller.refusal("history") == "RuntimeError: The server has a fault, which is in its log."
+        with pytest.raises(MCPError, match="RuntimeError: The server has a fault"):
+            await caller.read("playbook://current")
+        assert (await caller.call("search_bullets", query="refunds"))["bullets"]
+
+    ask(shop, talk)
+    (record, _) = [each for each in caplog.records if each.name == "ace.serve"]
+    assert "RuntimeError: password=" in record.getMessage() and "test_mcp_serving.py" in record.getMessage()
+    assert SECRET not in caplog.text
+
+
 def test_a_proposed_lesson_waits_and_stands_in_no_result(shop: Path) -> None:
     text = f"The key of the shelf is {SECRET}, as of May."
 
@@ -685,6 +704,12 @@ def test_without_the_package_the_error_names_the_extra(ace: Ace, monkeypatch: py
     monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
     done = ace("mcp", "a.db")
     assert done.code == 2 and "ace-engine[mcp]" in done.err and done.out == ""
+
+
+def test_a_place_that_is_not_there_is_an_error(ace: Ace) -> None:
+    done = ace("mcp", "playboks")
+    assert done.code == 2 and "There is no playbook playboks" in done.err
+    assert ace("mcp").code == 2 and not list(Path().iterdir())
 
 
 def test_a_port_that_is_taken_is_an_error(ace: Ace, http_server: tuple[int, Path]) -> None:

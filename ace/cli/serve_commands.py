@@ -57,7 +57,7 @@ def serve_mcp(
         Path | None,
         typer.Argument(
             metavar="[PLAYBOOK]",
-            help="A file, made if missing, or a folder of files.  [default: the only .db file here]",
+            help="A .db file, made if missing, or a folder of them.  [default: the only one here]",
         ),
     ] = None,
     http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,

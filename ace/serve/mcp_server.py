@@ -8,6 +8,7 @@ package `mcp`, which is imported inside functions.
 import inspect
 import logging
 import re
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -228,7 +229,8 @@ def describe_failure(error: BaseException) -> "CallToolResult":
     elif isinstance(error, AceError):
         rule = str(error.details.get("rule", ""))
     else:
-        _LOG.error("a request failed", exc_info=error)
+        place = traceback.extract_tb(error.__traceback__)[-1:]
+        _LOG.error("%s at %s", hide(f"{name}: {message}"), place)
         message = "The server has a fault, which is in its log."
     message = hide(message)
     values = {"type": name, "message": message}

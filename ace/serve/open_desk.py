@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ace import api
+from ace.errors import InputError
 from ace.loop import choose_agent_task
 from ace.runs.drift import make_drift_detector
 from ace.serve.desk import Desk
@@ -26,16 +27,18 @@ def open_desk(
     task: Task | None = None,
     model: api.Model | None = None,
 ) -> Iterator[Desk]:
-    """Yield a desk over a file, which is made if it is missing, or over the files of a folder.
+    """Yield a desk over a file, or over the files of a folder. A missing file that ends in .db is made.
 
     `budget` is the most tokens of a context where a call names none. Episodes belong to `task`, or to one of
     this `name` whose contexts hold memories of users. `model` learns from outcomes; without one they are
     recorded only. In the end what waits to be learned from stays in the files. Raises TaskError for the name,
-    InputError for a package that learning needs, and errors of making the file.
+    InputError for a place that is not there and a package that learning needs, and errors of making the file.
     """
     if task is None:
         task = choose_agent_task(None, name, "", None)
         task = replace(task, context=TaskContext(memories=True))
+    if not place.exists() and place.suffix != ".db":
+        raise InputError(f"There is no playbook {place}.", hint="Give a folder, or a file that ends in .db.")
     if not place.exists():
         Store.open(place).close()
     if model is not None:

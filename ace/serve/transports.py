@@ -101,6 +101,7 @@ def serve_http(server: MCPServer, place: HttpPlace, announce: Callable[[str], No
             log_config=None,
             log_level="warning",
             access_log=False,
+            ws="none",
             timeout_graceful_shutdown=_LAST_SECONDS,
         )
         announce(f"http://{write_host(place.host)}:{port}{PATH}")
