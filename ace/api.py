@@ -35,7 +35,7 @@ from ace.text import CountTokens, estimate_tokens
 Model = str | Client | RoleModels
 """A name (connected for the call, closed after it), a client for every role, or a client for each."""
 
-_BESIDE = ("caps", "progress", "resume", "version", "task", "name", "instructions", "agent")
+_BESIDE = ("caps", "progress", "resume", "version", "task", "name", "instructions", "agent", "raises")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -165,6 +165,7 @@ def learner(
     agent: AgentFunction | None = None,
     caps: Caps | None = None,
     progress: Progress = silent,
+    raises: bool = False,
     **settings: Any,
 ) -> AgentLearner:
     """Return what gives somebody's own agent its context, and learns from what became of its work.
@@ -176,7 +177,7 @@ def learner(
     watches for changes is not installed and nobody asked for `drift`, it goes without and its report says so.
 
     Raises InputError or TaskError for what cannot work, and errors of opening the file. Later on it raises
-    nothing: see `problems`.
+    nothing: see `problems`. With `raises` each call raises its own errors instead, and records nothing then.
     """
     options = _checked_settings(Command.SERVE, settings)
     if options.feedback is not FeedbackKind.LABELS:
@@ -204,7 +205,7 @@ def learner(
         progress=progress,
         notes=notes,
     )
-    return AgentLearner(place, learns=model is not None)
+    return AgentLearner(place, learns=model is not None, raises=raises)
 
 
 @contextmanager

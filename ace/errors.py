@@ -6,6 +6,7 @@
     │   │   └── UntrustedCode           a task folder from elsewhere names code, which nobody has trusted
     │   ├── FormatError             a playbook text that does not parse (file, line)
     │   ├── ModelNameError          nobody serves this model, or its API key is missing
+    │   ├── LessonRefused           a lesson from outside that must not be kept: an order, too long
     │   └── MemoryRefused           must not be remembered: a secret, an order, what is known already
     ├── ModelError               1  talking to a model failed
     │   ├── ModelUnavailable        still failing after every retry
@@ -109,6 +110,13 @@ class ModelNameError(InputError):
     """Refuse a model name that nobody serves, or whose API key is missing or refused.
 
     Details: `model`, and `variables`, the environment variables one of which must hold the key.
+    """
+
+
+class LessonRefused(InputError):
+    """Refuse a lesson that somebody else's agent proposes.
+
+    Details: `rule`, the value of an `ace.serve.lessons.LessonRule`.
     """
 
 

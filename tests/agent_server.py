@@ -1,6 +1,7 @@
 """A model on a loopback address for coding agents: Anthropic's messages and OpenAI's responses, streamed.
 
-It lets the agent run commands, one a reply, and then says an answer. `requests` are the bodies that came.
+It lets the agent run commands, or call tools, one a reply, and then says an answer. `requests` are the bodies
+that came.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Event = dict[str, Any]
+ToolUse = tuple[str, dict[str, Any]]  # the name of a tool, and its arguments
 USAGE = {"input_tokens": 10, "output_tokens": 5}
 
 
 class AgentServer:
     """Serve both protocols. Use as a context manager."""
 
-    def __init__(self, commands: Sequence[str], answer: str) -> None:
+    def __init__(self, commands: Sequence[str | ToolUse], answer: str) -> None:
         self.commands, self.answer = commands, answer
         self.requests: list[dict[str, Any]] = []
         served = self
@@ -66,15 +68,18 @@ class AgentServer:
         contents = [message["content"] for message in body["messages"]]
         parts = [part for content in contents if isinstance(content, list) for part in content]
         step = sum(part.get("type") == "tool_result" for part in parts)
-        has_tool = any(tool.get("name") == "Bash" for tool in body.get("tools", ()))
+        names = {tool.get("name") for tool in body.get("tools", ())}
+        has_tool = "Bash" in names or bool(names.intersection(each[0] for each in self.commands))
         acts = has_tool and step < len(self.commands)
         message = {"id": f"msg_{step}", "type": "message", "role": "assistant", "model": body["model"]}
         message |= {"content": [], "stop_reason": None, "stop_sequence": None, "usage": USAGE}
         yield {"type": "message_start", "message": message}
         if acts:
-            block = {"type": "tool_use", "id": f"toolu_{step}", "name": "Bash", "input": {}}
-            arguments = json.dumps({"command": self.commands[step], "description": "Look at a file"})
-            delta = {"type": "input_json_delta", "partial_json": arguments}
+            command = self.commands[step]
+            if isinstance(command, str):
+                command = ("Bash", {"command": command, "description": "Look at a file"})
+            block = {"type": "tool_use", "id": f"toolu_{step}", "name": command[0], "input": {}}
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(command[1])}
         else:
             block = {"type": "text", "text": ""}
             delta = {"type": "text_delta", "text": self.answer}

@@ -1,5 +1,7 @@
 """Real Claude Code and Codex against a model on a loopback address: lessons arrive, sessions are recorded.
 
+Claude Code also takes the playbook as an MCP server.
+
 `just coding-agents` installs both into a folder of their own and runs these tests.
 """
 
@@ -18,6 +20,7 @@ import pytest
 from ace.hooks.recorded_sessions import list_sessions
 from ace.hooks.session import locate_notes
 from ace.playbook import Add
+from ace.playbook.model import Status
 from ace.store import Store
 from tests.agent_server import AgentServer
 from tests.pace import slowness
@@ -114,6 +117,14 @@ def set_up_claude_code(desk: Desk) -> list[str]:
     return [program, "--allowedTools", "Bash(cat:*)", "-p", QUESTION]
 
 
+def serve_to_claude_code(desk: Desk) -> list[str]:
+    """Return the options that give Claude Code the playbook as an MCP server."""
+    command = {"command": str(desk.folder / "bin" / "ace"), "args": ["mcp", str(desk.playbook)]}
+    file = desk.folder / "servers.json"
+    file.write_text(json.dumps({"mcpServers": {"lessons": command}}))
+    return ["--mcp-config", str(file), "--strict-mcp-config", "--allowedTools", "mcp__lessons"]
+
+
 def set_up_codex(desk: Desk) -> list[str]:
     """Return the command that asks Codex the question, in a session without a person, who trusts hooks."""
     program = find_program("ACE_CODEX", "codex/node_modules/@openai/codex-*/vendor/*/bin/codex")
@@ -186,3 +197,27 @@ def test_an_exported_skill_is_offered_to_the_model(desk: Desk, name: str, set_up
     desk.ace("playbook", "export", "--skill", str(folder), "--playbook", str(desk.playbook))
     desk.run(command)
     assert "Lessons learned about order files." in json.dumps(desk.server.requests[0])
+
+
+def test_claude_code_lists_and_calls_the_tools_of_the_playbook(desk: Desk) -> None:
+    pytest.importorskip("mcp", reason="the server needs the package mcp (extra `mcp`)")
+    program = set_up_claude_code(desk)[0]
+    desk.ace("hook", "remove", "claude-code")  # the lesson comes from the server alone
+    desk.environment["ENABLE_TOOL_SEARCH"] = "false"  # else the model has to look for the tools first
+    proposal = {"section": "formats", "content": "Numbers in orders.txt come first."}
+    desk.server.commands = [
+        ("mcp__lessons__get_context", {"question": QUESTION}),
+        ("mcp__lessons__propose_lesson", proposal),
+    ]
+    assert ANSWER in desk.run([program, *serve_to_claude_code(desk), "-p", QUESTION])
+    first, *_, last = desk.server.requests
+    tools = {tool["name"] for tool in first["tools"]}
+    assert {f"mcp__lessons__{name}" for name in ("get_context", "report_outcome", "search_bullets")} <= tools
+    assert LESSON in json.dumps(last["messages"]) and LESSON not in json.dumps(first)
+    with Store.open(desk.playbook) as store:
+        assert store.verify() == []
+        (events,) = store.open_episodes().values()
+        assert events[0].event["question"] == QUESTION
+        assert store.head().author == "mcp:claude-code"
+        (waiting,) = [bullet for bullet in store.checkout() if bullet.status is Status.QUARANTINED]
+    assert waiting.content == proposal["content"]

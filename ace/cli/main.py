@@ -46,6 +46,7 @@ for command in (learn_commands.learn, learn_commands.online):
     app.command()(command)
 app.command("eval")(learn_commands.evaluate)
 app.command()(serve_commands.feedback)
+app.command("mcp")(serve_commands.serve_mcp)
 app.command()(report_commands.report)
 GROUPS = {
     "compare": compare_commands,

@@ -1,5 +1,6 @@
-"""`ace online --stdin` and `ace feedback`: questions and feedback from programs and people.
+"""`ace online --stdin`, `ace feedback` and `ace mcp`: questions and feedback from programs and people.
 
+`ace online --stdin` reads and writes lines.
 In:  {"question": "..."}  or
      {"feedback": EPISODE, "right": false, "score": 0.4, "expected": "...", "text": "..."}
 Out: {"answer": "...", "episode": EPISODE, "error": ""}  or  {"feedback": EPISODE, "kept": true}
@@ -9,12 +10,14 @@ A line that cannot be used is answered with {"error": "..."}, and serving goes o
 from __future__ import annotations
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, OnlineOptions, PlaybookFile, playbook_file
+from ace.cli.options import Json, OnlineOptions, PlaybookFile, Trust, load_folder, playbook_file
 from ace.cli.output import emit, emit_line, note
 from ace.cli.run_session import render_close
 from ace.errors import CapReached, InputError, UnknownVersion
@@ -67,6 +70,57 @@ def feedback(
     if row.right is not None:
         words.insert(0, "right" if row.right else "wrong")
     emit(json, asdict(row), f"Kept: {episode}: {', '.join(words)}.")
+
+
+def serve_mcp(
+    place: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PLAYBOOK]",
+            help="A .db file, made if missing, or a folder of them.  [default: the only one here]",
+        ),
+    ] = None,
+    http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = 8765,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name by which clients call this machine."),
+    ] = None,
+    budget: Annotated[
+        int, typer.Option(metavar="TOKENS", min=1, help="The most tokens of a context, unless a call says.")
+    ] = 2_000,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="The task that episodes are recorded for, without --task.")
+    ] = "agent",
+    task: Annotated[
+        str | None, typer.Option(metavar="TASK", help="A task folder: its documents and its judge.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Learn from outcomes with this model.  [default: do not]"),
+    ] = None,
+    trust: Trust = False,
+) -> None:
+    """Serve a playbook to agents over MCP: contexts, outcomes, proposed lessons, history.
+
+    With --http, the variable ACE_MCP_TOKEN holds the token that clients must send, if any.
+    """
+    from ace.serve.mcp_server import make_server
+    from ace.serve.open_desk import open_desk
+    from ace.serve.transports import TOKEN_VARIABLE, HttpPlace, serve_http, serve_stdio
+
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    listen = HttpPlace(host=host, port=port, names=tuple(allow_host or ()), token=token) if http else None
+    folder = load_folder(task, trust=trust) if task else None
+    with open_desk(playbook_file(place), budget=budget, name=name, task=folder, model=model) as desk:
+        server = make_server(desk)
+        if listen is None:
+            serve_stdio(server)
+        else:
+            serve_http(server, listen, lambda address: note(f"ace: serving {desk.shelf.place} at {address}"))
 
 
 def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, show: Show) -> Report:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from threading import Lock, RLock
 from types import TracebackType
@@ -45,21 +47,27 @@ from ace.task.types import Sample, Task
 class AgentLearner:
     """Gives an agent its context, takes down its episodes, and learns from what became of them."""
 
-    def __init__(self, place: LearningPlace, *, learns: bool = True) -> None:
-        """Begin. Raises InputError for what cannot work, and errors of opening the file."""
-        make_drift_detector(place.settings.drift)
+    def __init__(self, place: LearningPlace, *, learns: bool = True, raises: bool = False) -> None:
+        """Begin. Raises InputError for what cannot work, and errors of opening the file.
+
+        With `raises` what goes wrong in a call is raised by it, for a program that tells its caller so.
+        """
+        if learns:
+            make_drift_detector(place.settings.drift)
         self.task = place.task
         """What it learns."""
         self.learns = learns
         """Whether it learns here at all: without a model it records only."""
         self._place = place
         self._problems = ProblemList()
-        self.guard = self._problems.guard
+        self.guard: Callable[[str, str], AbstractContextManager[None]] = self._problems.guard
         """Runs a block; what the block raises becomes a problem."""
+        if raises:
+            self.guard = lambda doing, episode: nullcontext()
         self._lock = RLock()
         self._store = Store.open(place.path, branch=place.branch, shared=True)
         config = {"branch": place.branch, "learns": learns}
-        self._journal = EpisodeJournal(place.path, place.task.name, config)
+        self._journal = EpisodeJournal(place.path, place.task.name, config, waits=not raises)
         self._playbook, self._version = Playbook(), 0
         self._counts_lock = Lock()
         self._episodes = self._judged = 0
@@ -123,14 +131,15 @@ class AgentLearner:
     afeedback = run_in_thread(feedback)
     """Record feedback in `async` code, without blocking its loop."""
 
-    def close(self) -> Report | None:
+    def close(self, *, at_once: bool = False) -> Report | None:
         """Learn from what waits, then end; return the report of the last run that learned, if any did.
 
-        Its notes hold the problems, and so does the run of the episodes. Closing twice is fine; episodes that
-        still go on are recorded all the same.
+        With `at_once` what waits stays in the file, for the next learner. The notes of the report hold the
+        problems, and so does the run of the episodes. Closing twice is fine; episodes that still go on are
+        recorded all the same.
         """
         if self._thread is not None:
-            self._thread.close()
+            self._thread.close(at_once=at_once)
         return self._end()
 
     def __enter__(self) -> Self:
@@ -139,11 +148,7 @@ class AgentLearner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None or self._thread is None:
-            self.close()
-            return
-        self._thread.close(at_once=True)  # what waits is in the file
-        self._end()
+        self.close(at_once=kind is not None)
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,8 +160,12 @@ class AgentLearner:
 
     # What an episode needs
 
-    def compose(self, sample: Sample) -> EpisodeContext:
-        """Return the context for a sample, or the best that is at hand: the last playbook, or nothing."""
+    def compose(self, sample: Sample, budget: int | None = None) -> EpisodeContext:
+        """Return the context for a sample, or the best that is at hand: the last playbook, or nothing.
+
+        `budget` is the most tokens that it may take; None leaves it to the settings, in which the question
+        and the instructions count, too.
+        """
         with self._lock:
             with self.guard("read the playbook", ""):
                 if not self._closed:
@@ -166,14 +175,15 @@ class AgentLearner:
         twin = find_twin(self.task, sample.question)
         known = replace(sample, data={**(twin.data if twin else {}), **sample.data})
         with self.guard("put together a context", ""):
-            assembled = self._contexts.assemble_for(known, playbook)
+            assembled = self._contexts.within(budget, known).assemble_for(known, playbook)
             specific = [item.label for item in assembled.items if item.source == "playbook"]
             bullets = [name for name in (*assembled.bullets, *specific) if name in playbook.bullets]
             with self.guard("keep vectors", ""):
                 self._contexts.keep_vectors(playbook)
             return EpisodeContext(assembled.shown, tuple(dict.fromkeys(bullets)), version)
         with self.guard("put together a context without sources", ""):
-            rendered = render_playbook(playbook, self._place.settings.budget, self._contexts.limit.count)
+            tokens = self._place.settings.budget if budget is None else budget
+            rendered = render_playbook(playbook, tokens, self._contexts.limit.count)
             return EpisodeContext(rendered.text, rendered.bullets, version)
         return EpisodeContext(version=version)
 

@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from ace.agent import Generator, Solver, build_solver
 from ace.context import Assembled, Limit, Source, SourceItems, Trust, assemble
 from ace.context.agent_view import join_agents, view_for
+from ace.context.assemble import TEMPLATE
 from ace.errors import AceError, ContextError, InputError, describe_error
 from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
@@ -64,6 +65,17 @@ class Contexts:
 
     state: State = None
     """The method's, which the run replaces as its steps go by."""
+
+    def within(self, budget: int | None, sample: Sample) -> Contexts:
+        """Return the same for at most `budget` tokens of playbook and items, beside the bare prompt.
+
+        None leaves the limit as it is.
+        """
+        if budget is None:
+            return self
+        frame = self.generator.frame(sample)
+        bare = TEMPLATE + self.limit.count(frame.system("")) + self.limit.count(frame.user("", ""))
+        return replace(self, limit=replace(self.limit, tokens=bare + budget))
 
     def assemble_for(self, sample: Sample, playbook: Playbook) -> Assembled:
         """Return the prompt for a sample, with the contents of the bullets in it.

@@ -27,6 +27,7 @@ from ace.task.types import Attempt, Episode, Failure, FeedbackKind, Outcome, Sam
 
 if TYPE_CHECKING:
     from ace.loop.agent_learner import AgentLearner
+    from ace.store import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,13 +82,21 @@ class OwnEpisode:
         """Return the ids of the bullets in the context."""
         return self.begin()._context.bullets
 
-    def begin(self) -> Self:
-        """Look up the context and record that the episode has begun. A second call does nothing."""
+    @property
+    def version(self) -> int:
+        """Return the version of the playbook that the context is made from."""
+        return self.begin()._context.version
+
+    def begin(self, budget: int | None = None) -> Self:
+        """Look up the context and record that the episode has begun. A second call does nothing.
+
+        `budget` is the most tokens that the context may take; None leaves it to the settings.
+        """
         with self._lock:
             if not self._has_begun:
                 self._has_begun = True  # whatever happens, it is looked up once
                 with self._learner.guard("begin an episode", self.id):
-                    self._context = self._learner.compose(self.sample)
+                    self._context = self._learner.compose(self.sample, budget)
                     beginning = write_beginning(self.sample, self._context)
                     self._learner.record(EpisodeEvent(self.id, 0, beginning))
         return self
@@ -133,11 +142,8 @@ class OwnEpisode:
         with self._learner.guard("read the feedback", self.id):
             judged = read_feedback(self.id, feedback, right=right, score=score, expected=expected)
         with self._learner.guard("record the answer", self.id):
-            text = to_plain_text(answer)
-            failure = None if text.strip() else Failure.EMPTY
-            error = "the agent answered nothing" if failure else ""
-            attempt = Attempt(self.sample.id, text, error=error, failure=failure)
-            self._end(attempt, judged, self.begin()._context.version)
+            attempt = read_answer(self.sample.id, answer)
+            self._end(attempt, judged, self.version)
 
     def fail(self, error: BaseException | str) -> None:
         """Record that the agent ended without an answer, and why. An answer that it gave before stands."""
@@ -145,7 +151,7 @@ class OwnEpisode:
             if not self._ended:
                 text = error if isinstance(error, str) else describe_error(error)
                 attempt = Attempt(self.sample.id, "", error=text, failure=Failure.AGENT)
-                self._end(attempt, None, self.begin()._context.version)
+                self._end(attempt, None, self.version)
 
     # For `async` code: the same, without blocking its loop.
     abegin = run_in_thread(begin)
@@ -195,6 +201,14 @@ class OwnEpisode:
             self._learner.record(EpisodeEnd(episode, feedback=feedback))
 
 
+def read_answer(sample: str, answer: Any) -> Attempt:
+    """Return the attempt that an answer to a sample, named by its id, stands for; an empty one failed."""
+    text = to_plain_text(answer)
+    failure = None if text.strip() else Failure.EMPTY
+    error = "the agent answered nothing" if failure else ""
+    return Attempt(sample, text, error=error, failure=failure)
+
+
 def build_episode(
     name: str, sample: Sample, attempt: Attempt, turns: tuple[Turn, ...], version: int
 ) -> Episode:
@@ -230,10 +244,32 @@ def write_beginning(sample: Sample, context: EpisodeContext) -> dict[str, Any]:
     }
 
 
-def read_unfinished(name: str, events: list[EpisodeEvent], error: str) -> Episode:
-    """Return the record of an episode that was never finished, from its events."""
+def read_unfinished(
+    name: str, events: list[EpisodeEvent], error: str = "", attempt: Attempt | None = None
+) -> Episode:
+    """Return the record of an episode that was never finished, from its events.
+
+    It ends with `attempt`, or without one for the reason in `error`.
+    """
     beginning: Mapping[str, Any] = events[0].event if events[0].number == 0 else {}
     sample = Sample(str(beginning.get("sample", name)), str(beginning.get("question", "")))
     turns = read_turns(event.event for event in events if event.number)
-    attempt = Attempt(sample.id, "", error=error, failure=Failure.AGENT)
+    if attempt is None:
+        attempt = Attempt(sample.id, "", error=error, failure=Failure.AGENT)
     return build_episode(name, sample, attempt, turns, int(beginning.get("version", 0)))
+
+
+def end_by_report(store: Store, feedback: AnswerFeedback, answer: str = "") -> bool:
+    """Store what became of an answer, with the answer itself where its episode goes on: so it ends.
+
+    Any process may do so, whichever began the episode. Return whether the answer is stored: an episode ends
+    once. Raises UnknownVersion for an episode that is not in the file, and errors of writing to it.
+    """
+    name = feedback.episode
+    events = store.open_episodes(name).get(name)
+    if events:
+        episode = read_unfinished(name, events, attempt=read_answer(name, answer))
+        if store.end_episode(EpisodeEnd(episode, events[0].run, feedback)):
+            return True
+    store.add_feedback(feedback)
+    return False

@@ -36,7 +36,8 @@ _FEEDBACK_COLUMNS = (
     'unjudged INTEGER NOT NULL DEFAULT 0 /* 1: nobody said whether it is right, and "right" is 0 */',
 )
 _OPEN = """SELECT episode, number, run, event, created FROM episode_events
-WHERE episode NOT IN (SELECT id FROM episodes) ORDER BY episode, number"""
+WHERE episode = coalesce(:id, episode) AND episode NOT IN (SELECT id FROM episodes)
+ORDER BY episode, number"""
 _RUN_OF = """SELECT run FROM (
     SELECT run, rowid AS place FROM episodes WHERE id = :id
     UNION ALL SELECT run, 0 FROM episode_events WHERE episode = :id AND number = 0
@@ -99,10 +100,13 @@ def add_feedback(db: sqlite3.Connection, feedback: AnswerFeedback) -> AnswerFeed
     return stored
 
 
-def read_open_episodes(db: sqlite3.Connection) -> dict[str, list[EpisodeEvent]]:
-    """Return the events of the episodes that have not ended, by the episode's id, in their order."""
+def read_open_episodes(db: sqlite3.Connection, name: str | None = None) -> dict[str, list[EpisodeEvent]]:
+    """Return the events of the episodes that have not ended, by the episode's id, in their order.
+
+    `name` is the id of the only one to read; None reads all.
+    """
     events: dict[str, list[EpisodeEvent]] = {}
-    for episode, number, run, event, created in db.execute(_OPEN):
+    for episode, number, run, event, created in db.execute(_OPEN, {"id": name}):
         row = EpisodeEvent(episode, number, json.loads(event), run, created)
         events.setdefault(episode, []).append(row)
     return events

@@ -27,11 +27,15 @@ class EpisodeJournal:
     Rows that the file could not take wait in memory: they are written with the next one.
     """
 
-    def __init__(self, path: Path, task: str, config: Mapping[str, Any]) -> None:
-        """Name the file, and the task and the configuration (JSON) of the run that the episodes belong to."""
+    def __init__(self, path: Path, task: str, config: Mapping[str, Any], *, waits: bool = True) -> None:
+        """Name the file, and the task and the configuration (JSON) of the run that the episodes belong to.
+
+        Without `waits` no row waits in memory: whoever gets the error writes it again, or not.
+        """
         self._path = path
         self._task, self._config = task, config
         self.run: int | None = None
+        self._waits = waits
         self._lock = threading.Lock()
         self._rows: list[EpisodeRow] = []
         self._db: PlaybookConnection | None = None
@@ -59,6 +63,8 @@ class EpisodeJournal:
                 self.run = run
                 self._rows = []
             except (StoreBusy, StoreUnwritable) as error:
+                if not self._waits:
+                    raise
                 self._rows = batch[:_MOST]
                 lost = len(batch) - len(self._rows)
                 if lost:

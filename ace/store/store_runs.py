@@ -194,16 +194,24 @@ class RunStore(OpenFile):
                 unread.append(feedback)
         return unread
 
-    def open_episodes(self) -> dict[str, list[EpisodeEvent]]:
-        """Return the events of the episodes of somebody else's agent that have not ended, by episode."""
-        with self._reading() as db:
-            return episode_events.read_open_episodes(db)
+    def open_episodes(self, episode: str | None = None) -> dict[str, list[EpisodeEvent]]:
+        """Return the events of the episodes of somebody else's agent that have not ended, by episode.
 
-    def end_episode(self, end: EpisodeEnd) -> None:
-        """Store an episode of somebody else's agent in the place of its events, unless that was done."""
+        `episode` is the id of the only one that is wanted; None for all.
+        """
+        with self._reading() as db:
+            return episode_events.read_open_episodes(db, episode)
+
+    def end_episode(self, end: EpisodeEnd) -> bool:
+        """Store an episode of somebody else's agent in the place of its events, with its feedback.
+
+        Return False where it had ended before: then nothing is stored.
+        """
         with self._writing() as db:
-            if not episode_rows.read_episodes(db, None, [end.episode.id]):
-                episode_events.write_row(db, end)
+            if episode_rows.read_episodes(db, None, [end.episode.id]):
+                return False
+            episode_events.write_row(db, end)
+            return True
 
     def episode_beginning(self, episode: str) -> Mapping[str, Any]:
         """Return how an episode of somebody else's agent began, as JSON; empty for any other episode."""

@@ -1,0 +1,105 @@
+"""Which playbook files are served under which names, and the learners that have them open.
+
+A name is looked up among the files that are there, and never made into a path. So no name leaves the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from ace.errors import InputError, StoreError
+from ace.loop import AgentLearner
+from ace.store import Store
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Hold the learner of one file."""
+
+    learner: AgentLearner | None = None
+    """None where it is not open."""
+
+    identity: tuple[int, int] = (0, 0)
+    """Device and number of the file that it has open."""
+
+    lock: Lock = field(default_factory=Lock)
+    """Held by whoever opens or closes the learner."""
+
+
+OpenLearner = Callable[[Path], AgentLearner]
+"""Opens the learner of a file. Raises errors of opening it."""
+
+_MOST_NAMED = 10  # in an error
+
+
+class Shelf:
+    """Serve one file, or those of one folder. May be used from any thread."""
+
+    def __init__(self, place: Path, open_learner: OpenLearner) -> None:
+        """Name the file, or the folder. Nothing is opened yet."""
+        self.place = place
+        self._open_learner = open_learner
+        self._lock = Lock()
+        self._slots: dict[Path, _Slot] = {}
+
+    def list_paths(self) -> dict[str, Path]:
+        """Return the files by name, as they are now. A link out of the folder is not among them."""
+        if not self.place.is_dir():
+            return {self.place.stem: self.place}
+        paths = {}
+        folder = self.place.resolve()
+        for path in sorted(self.place.glob("*.db")):
+            is_hidden = path.name.startswith(".") or path.name.endswith(".documents.db")
+            is_text = path.stem.isprintable()  # bytes that are no text are not
+            if is_text and not is_hidden and path.is_file() and path.resolve().parent == folder:
+                paths[path.stem] = path
+        return paths
+
+    def find(self, name: str) -> Path:
+        """Return the file of this name; "" is the only one that is served.
+
+        Raises InputError for any other name, and where there is a choice; StoreError for a file that is gone.
+        """
+        paths = self.list_paths()
+        names = ", ".join(list(paths)[:_MOST_NAMED]) or "none"
+        if not name and len(paths) == 1:
+            (path,) = paths.values()
+        elif name in paths:
+            path = paths[name]
+        elif name:
+            raise InputError(f"There is no playbook {name!r:.60} here.", hint=f"There are: {names}.")
+        else:
+            raise InputError("Which playbook?", hint=f"Name one of these: {names}.")
+        if not path.exists():
+            raise StoreError(f"There is no playbook at {path}.", hint="`ace learn TASK` makes one.")
+        return path
+
+    def learner(self, path: Path) -> AgentLearner:
+        """Return the learner of a file that was found. Raises errors of opening it.
+
+        Where another file has taken the place of the one that was opened, that is opened.
+        """
+        with self._lock:
+            slot = self._slots.setdefault(path, _Slot())
+        with slot.lock:  # who waits for one file does not keep others waiting
+            about = path.stat()
+            identity = (about.st_dev, about.st_ino)
+            if slot.learner is not None and slot.identity != identity:
+                slot.learner.close(at_once=True)
+                slot.learner = None
+            if slot.learner is None:
+                Store.open(path, create=False, read_only=True).close()  # a learner would fill an empty file
+                slot.learner = self._open_learner(path)
+                slot.identity = identity
+            return slot.learner
+
+    def close(self) -> None:
+        """Close all learners. What waits to be learned from stays in the files."""
+        with self._lock:
+            for slot in self._slots.values():
+                if slot.learner is not None:
+                    slot.learner.close(at_once=True)
+            self._slots.clear()
