@@ -13,71 +13,34 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import random
-import re
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ace.errors import InputError
 from ace.llm import Client
-from ace.task import Task, define_task
+from ace.task import Task, load_task
+from ace.task.makers.add_task import add_task
+from ace.task.makers.make_finance import read_wrong_targets
+from ace.task.makers.source_data import SourceData
 from benchmarks import measured_pages, measuring
 from benchmarks.measuring import Stage
 
-FILES = {"train": "formula_train_subset_500.jsonl", "val": "formula_val_subset_300.jsonl"}
-DEFECTS = "formula_label_defects.json"
-# It forbids to work the answer out, which is what a small model needs. It is the same in every row.
-NO_WORK = re.compile(
-    r" ?Answer with a numerical answer with 2 decimal places and with no explanations[^.]*\."
-)
-INSTRUCTIONS = """Work out the answer in at most four short lines: the formula with the numbers in it, then
-each step. Then write the answer alone on the last line: one number with 2 decimal places, no unit."""
-MAX_TOKENS = 300
 
-
-def read_rows(data: Path, split: str) -> list[dict[str, Any]]:
-    """Return the rows of a file, without the sentence that forbids to work the answer out."""
-    file = data / FILES[split]
-    if not file.is_file():
-        raise InputError(f"{file} is not there.", hint="--data is the folder of ACE's finance data.")
-    rows = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines()):
-        row = json.loads(line)
-        question = NO_WORK.sub("", row["context"]).strip().removesuffix("Answer:").strip()
-        rows.append({"id": f"{split}-{number}", "question": question, "answer": row["target"]})
-    return rows
-
-
-def draw_task(data: Path, train: int, test: int, seed: int) -> Task:
-    """Draw the questions to learn from and, of the validation file, those held out; none is in both."""
-    rng = random.Random(seed)
-    learned = read_rows(data, "train")
-    learned = rng.sample(learned, min(train, len(learned)))
-    seen = {row["question"].casefold() for row in learned}
-    held_out = [row for row in read_rows(data, "val") if row["question"].casefold() not in seen]
-    return define_task(
-        "formula",
-        learned,
-        "numeric",
-        test=rng.sample(held_out, min(test, len(held_out))),
-        instructions=INSTRUCTIONS,
-        max_tokens=MAX_TOKENS,
-        extract="last line",
-    )
+def make_task(options: argparse.Namespace) -> Task:
+    """Return the task of these questions; make its folder under --work where it is not there."""
+    sizes = {"train": options.train, "val": 0, "test": options.test}
+    folder = options.work / f"task-{options.train}-{options.test}-{options.seed}"
+    if not folder.exists():
+        add_task("formula", out=folder, data=options.data, seed=options.seed, sizes=sizes)
+    return load_task(folder)
 
 
 def read_defects(data: Path) -> dict[str, str]:
     """Return the rows whose target is wrong, by id, with the verdict; none where there is no list."""
-    file = data / DEFECTS
-    if not file.is_file():
-        return {}
-    defects = json.loads(file.read_text("utf-8"))
-    return {f"{defect['split']}-{defect['index']}": defect["verdict"] for defect in defects}
+    return read_wrong_targets(SourceData(data, ""))
 
 
 def leave_out(stage: Stage, samples: Collection[str]) -> Stage:
@@ -88,7 +51,7 @@ def leave_out(stage: Stage, samples: Collection[str]) -> Stage:
 
 def measure(options: argparse.Namespace, words: Sequence[str], model: Client | None = None) -> str:
     """Measure the three playbooks and write the pages; return the page."""
-    task = draw_task(options.data, options.train, options.test, options.seed)
+    task = make_task(options)
     reference, defects = options.playbook.read_text("utf-8"), read_defects(options.data)
     asked = json.dumps([[sample.id, sample.question] for sample in (*task.train, *task.test)])
     stamp = {"questions": hashlib.sha256(asked.encode()).hexdigest()[:16]}

@@ -4,16 +4,15 @@
     python benchmarks/fresh_tasks.py rules --seeds 1001 1002 --language de --variants default without=refine
     python benchmarks/fresh_tasks.py office --seeds 1001 1002 1003
 
-Each seed is a task of `fresh_sql.py`, `fresh_rules.py` or `tasks/office_tools/generate.py`. Its test
-questions are scored with an empty playbook, with the hand-written reference, and after learning with each
-variant of the settings. Stages are kept under --work, so that a stopped measurement goes on where it was.
+Each seed is a task of `ace tasks add`: fresh_sql, fresh_rules or office_tools. Its test questions are scored
+with an empty playbook, with the hand-written reference, and after learning with each variant of the settings.
+Stages are kept under --work, so that a stopped measurement goes on where it was.
 Writes results/fresh_KIND.{json,md}.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,26 +21,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ace.llm import Client
 from ace.task import load_task
-from benchmarks import fresh_rules, fresh_sql, measured_pages, measuring
+from ace.task.makers.add_task import add_task
+from ace.task.makers.fresh_rules import LANGUAGES
+from benchmarks import measured_pages, measuring
 from benchmarks.measuring import Stage
 
-OFFICE = Path(__file__).resolve().parents[1] / "tasks" / "office_tools" / "generate.py"
+KINDS = {"sql": "fresh_sql", "rules": "fresh_rules", "office": "office_tools"}
 
 
 def make_task(options: argparse.Namespace, seed: int) -> Path:
-    """Return the folder of a seed's task; make it where it is not there. A half-made one has another name."""
+    """Return the folder of a seed's task; make it where it is not there."""
     folder = options.work / str(seed) / "task"
-    if folder.exists():
-        return Path(folder)
     sizes = {"train": options.train, "val": 20, "test": options.test}
-    draft = Path(options.work / str(seed) / f"draft-{len(list(options.work.glob(f'{seed}/draft-*')))}")
     if options.kind == "office":  # 40, 20 and 40 tasks
-        subprocess.run([sys.executable, str(OFFICE), str(seed), "--out", str(draft)], check=True)
-    elif options.kind == "sql":
-        fresh_sql.make_task(seed, draft, sizes)
-    else:
-        fresh_rules.write_task(draft, seed, options.language, sizes)
-    return draft.rename(folder)
+        sizes = {}
+    if not folder.exists():
+        add_task(KINDS[options.kind], out=folder, seed=seed, sizes=sizes, language=options.language)
+    return Path(folder)
 
 
 def measure(options: argparse.Namespace, words: Sequence[str], model: Client | None = None) -> str:
@@ -67,9 +63,9 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=["sql", "rules", "office"])
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--seeds", nargs="+", type=int, required=True, help="from 1000 on nobody has tuned")
-    parser.add_argument("--language", choices=fresh_rules.LANGUAGES, default="en", help="of rules")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of rules")
     parser.add_argument("--train", type=int, default=60, help="training questions (default 60)")
     parser.add_argument("--test", type=int, default=40, help="test questions (default 40)")
     measuring.add_options(parser, "bench-fresh")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ace.task import Attempt, Sample
 from ace.task.environments.worlds.text_game import COMMANDS, SCIENCEWORLD, TEXTWORLD, TextGameEnvironment
-from benchmarks import task_folder
+from ace.task.makers.add_task import write_folder
+from ace.task.makers.draft import TaskDraft
 
 TASK = """name = "{name}"
 environment = "{kind}"
 instructions = "You play a game in text, by typing commands. Look around first, then do what the task asks."
-
-[data]
 
 [solver]
 kind = "tools"
@@ -77,16 +77,25 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=KINDS)
-    task_folder.add_options(parser, (40, 20, 20))
+    parser.add_argument("target", type=Path, help="the folder to create")
+    for split, size in (("train", 40), ("val", 20), ("test", 20)):
+        parser.add_argument(f"--{split}", type=int, default=size, help=f"rows (default {size})")
     parser.add_argument("--games", nargs="+", required=True, help="names of games, or of tasks")
     parser.add_argument("--steps", type=int, default=60, help="commands of an attempt (default 60)")
-    options = task_folder.read_options(parser)
+    options = parser.parse_args()
+    if options.target.exists():
+        parser.error(f"{options.target} exists")
     environment = TextGameEnvironment(KINDS[options.kind], steps=options.steps, most=1)
     parts = {}
-    for split, size in options.sizes.items():
+    for split in FOLDS:
+        size = getattr(options, split)
         parts[split] = find_rows(environment, options.kind, options.games, split, size)
     toml = TASK.format(name=options.kind, kind=options.kind, steps=options.steps)
-    print(task_folder.write(options.target, toml, parts))
+    draft = options.target.with_name(f"{options.target.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)  # of a start that was cut off
+    write_folder(draft, TaskDraft(toml=toml), parts)
+    draft.rename(options.target)
+    print(options.target, {split: len(rows) for split, rows in parts.items()})
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from ace.errors import InputError
 from ace.llm.client import Request
+from ace.task.makers.make_finance import FORMULA_FILES
 from ace.testing import World
 from benchmarks import formula, fresh_tasks, intercode_task, measuring, shop_sql
 from benchmarks.measured_pages import compare_means
@@ -129,15 +131,20 @@ def test_settings_are_those_of_the_command_line() -> None:
         measuring.parse_settings(["--tries", "0"])
 
 
-FINANCE = Path(__file__).resolve().parents[2] / "shared" / "data" / "ace-finance"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+FINANCE = Path(os.environ.get("ACE_SHARED_DATA", SHARED)) / "ace-finance"
 needs_finance = pytest.mark.skipif(
-    not (FINANCE / formula.FILES["val"]).is_file(), reason="needs ../shared/data/ace-finance"
+    not (FINANCE / FORMULA_FILES["val"]).is_file(), reason="needs ../shared/data/ace-finance"
 )
 
 
+def formula_options(folder: Path, *sizes: int) -> list[str]:
+    words = ["--data", str(FINANCE), "--train", str(sizes[0]), "--test", str(sizes[1])]
+    return [*words, "--work", str(folder / "work"), "--out", str(folder / "results")]
+
+
 def measure_formula(folder: Path, client: World) -> dict[str, Any]:
-    words = ["--data", str(FINANCE), "--train", "5", "--test", "12"]
-    words += ["--work", str(folder / "work"), "--out", str(folder / "results")]
+    words = formula_options(folder, 5, 12)
     page = formula.measure(formula.read_options(words), words, client)
     assert (folder / "results" / "formula.md").read_text("utf-8") == page
     assert "Targets as given" in page and "target is known to be wrong" in page
@@ -147,7 +154,7 @@ def measure_formula(folder: Path, client: World) -> dict[str, Any]:
 
 @needs_finance
 def test_formula_is_measured_once_with_both_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = formula.draw_task(FINANCE, 5, 12, 0)
+    task = formula.make_task(formula.read_options(formula_options(tmp_path, 5, 12)))
     wrong = {task.train[0].id: "wrong", task.test[0].id: "wrong", task.test[1].id: "wrong"}
     monkeypatch.setattr(formula, "read_defects", lambda data: wrong)
 
@@ -173,22 +180,24 @@ def test_formula_is_measured_once_with_both_scores(tmp_path: Path, monkeypatch: 
 
 
 @needs_finance
-def test_formula_takes_its_questions_from_the_files_as_they_are() -> None:
-    task = formula.draw_task(FINANCE, 100, 60, 0)
+def test_formula_takes_its_questions_from_the_files_as_they_are(tmp_path: Path) -> None:
+    task = formula.make_task(formula.read_options(formula_options(tmp_path, 500, 300)))
+    everything = {sample.id: sample for sample in (*task.train, *task.test)}
+    task = formula.make_task(formula.read_options(formula_options(tmp_path, 100, 60)))
     assert (len(task.train), len(task.test)) == (100, 60)
     assert all(sample.id.startswith("train-") for sample in task.train)
     assert all(sample.id.startswith("val-") for sample in task.test)
     assert not any("no explanations" in sample.question for sample in (*task.train, *task.test))
-    listed = json.loads((FINANCE / formula.DEFECTS).read_text("utf-8"))
-    rows = {split: formula.read_rows(FINANCE, split) for split in ("train", "val")}
+    listed = json.loads((FINANCE / "formula_label_defects.json").read_text("utf-8"))
     for defect in listed:  # an index of the list is the place of a row
-        assert float(rows[defect["split"]][defect["index"]]["answer"]) == defect["target"]
+        row = everything[f"{defect['split']}-{defect['index']}"]
+        assert float(row.data["answer"]) == defect["target"]
     assert len(formula.read_defects(FINANCE)) == len(listed)
 
 
 def test_formula_without_its_data_says_which_file_is_missing(tmp_path: Path) -> None:
     words = ["--data", str(tmp_path), "--work", str(tmp_path / "work"), "--out", str(tmp_path)]
-    with pytest.raises(InputError, match=r"formula_train_subset_500.jsonl is not there"):
+    with pytest.raises(InputError, match=r"formula_train_subset_500.jsonl is missing"):
         formula.measure(formula.read_options(words), words, World())
 
 
@@ -215,8 +224,8 @@ INTERCODE = FINANCE.with_name("intercode-sql")
 
 @pytest.mark.skipif(not INTERCODE.is_dir(), reason="needs ../shared/data/intercode-sql")
 def test_intercode_says_that_nothing_was_learned(tmp_path: Path) -> None:
-    words = [str(INTERCODE), str(tmp_path / "task"), "--databases", "car_1", "--train", "30", "--val", "2"]
-    words += ["--test", "4", "--measure", "--work", str(tmp_path / "work"), "--out", str(tmp_path)]
+    words = ["--data", str(INTERCODE), "--databases", "car_1", "--train", "30", "--val", "2"]
+    words += ["--test", "4", "--work", str(tmp_path / "work"), "--out", str(tmp_path)]
     client = World(lambda request: "SELECT 1", lambda request: ["Cars: look at the table of cars."])
     page = intercode_task.measure(intercode_task.read_options(words), words, client)
     assert "- intercode, default: nothing was learned" in page and "refused still_fails" in page

@@ -38,7 +38,7 @@ def write(file: Path, row: dict[str, str]) -> None:
 
 
 def test_list_shows_sizes_and_what_is_broken(ace: Ace, tasks: Path) -> None:
-    broken, capitals = ace("tasks", "list").out.splitlines()
+    broken, capitals, *_ = ace("tasks", "list").out.splitlines()
     assert "test.jsonl:1" in broken
     assert capitals.endswith("capitals  1 train, 0 val, 1 test")
     found = json.loads(ace("tasks", "list", "--json").out)["tasks"]
@@ -48,7 +48,11 @@ def test_list_shows_sizes_and_what_is_broken(ace: Ace, tasks: Path) -> None:
 @pytest.mark.parametrize("name", ["capitals", "tasks/capitals"])
 def test_check_a_good_task_by_name_or_path(ace: Ace, tasks: Path, name: str) -> None:
     done = ace("tasks", "check", name)
-    assert (done.code, done.out) == (0, "capitals: 1 train, 0 val, 1 test. Every sample can be used.\n")
+    assert (done.code, done.out) == (
+        0,
+        "capitals: 1 train, 0 val, 1 test. Every sample can be used.\n"
+        "Gold answers: 2 of 2 right.\nDoing nothing: 0 of 2.\n",
+    )
 
 
 def test_check_says_where_a_row_is_wrong(ace: Ace, tasks: Path) -> None:

@@ -1,4 +1,4 @@
-"""The promises of benchmarks/fresh_rules.py: drawn by a seed, taught often enough, right, never shared."""
+"""The promises of `ace tasks add fresh_rules`: drawn by a seed, taught often enough, right, never shared."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from ace.errors import InputError
 from ace.playbook.markdown import from_markdown
 from ace.task import Attempt, Task, load_task
-from benchmarks import fresh_rules
-from benchmarks.fresh_rules import LANGUAGES, SIZES, WORDS, Operation, Rule
+from ace.task.makers import fresh_rules
+from ace.task.makers.add_task import add_task
+from ace.task.makers.fresh_rules import LANGUAGES, SIZES, WORDS, Operation, Rule
 
 SEEDS = (1, 2, 3, 4)
 CASES = [(seed, language) for language in LANGUAGES for seed in SEEDS]
@@ -25,7 +27,7 @@ every_case = pytest.mark.parametrize(("seed", "language"), CASES)
 
 
 def make(folder: Path, seed: int, language: str) -> tuple[Task, list[Rule]]:
-    fresh_rules.write_task(folder, seed, language)
+    add_task("fresh_rules", out=folder, seed=seed, language=language)
     return load_task(folder), fresh_rules.draw_rules(seed, language)
 
 
@@ -34,13 +36,16 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_seed_always_writes_the_same_bytes(tmp_path: Path) -> None:
-    script = [sys.executable, str(WORDS.with_name("fresh_rules.py")), "1", "--language", "de", "--out"]
+    program = "from ace.cli.main import main; main()"
+    words = ["tasks", "add", "fresh_rules", "--seed", "1", "--language", "de", "--out"]
     made = []
     for name in ("one", "two"):
-        subprocess.run([*script, str(tmp_path / name)], check=True, capture_output=True)
-        made.append(read_files(tmp_path / name))
+        command = [sys.executable, "-c", program, *words, str(tmp_path / name / "task")]
+        subprocess.run(command, check=True, capture_output=True)
+        made.append(read_files(tmp_path / name / "task"))
     assert made[0] == made[1]
-    assert set(made[0]) == {"task.toml", "train.jsonl", "val.jsonl", "test.jsonl", "reference.md"}
+    splits = {"train.jsonl", "val.jsonl", "test.jsonl"}
+    assert set(made[0]) == {"task.toml", "reference.md", "README.md", *splits}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -194,14 +199,14 @@ def test_other_sizes_and_what_cannot_be_made(tmp_path: Path) -> None:
     rules = fresh_rules.draw_rules(1, "en", {"train": 80, "val": 20, "test": 60})
     rows = fresh_rules.make_rows(rules, 1, {"train": 80, "val": 20, "test": 60})
     assert [len(found) for found in rows.values()] == [80, 20, 60]
-    with pytest.raises(SystemExit, match="--train is 40"):
+    with pytest.raises(InputError, match="--train is 40"):
         fresh_rules.make_rows(rules, 1, {"train": 40, "val": 20, "test": 40})
-    with pytest.raises(SystemExit, match="different questions"):
+    with pytest.raises(InputError, match="different questions"):
         fresh_rules.make_rows(rules, 1, {"train": 600, "val": 20, "test": 40})
 
 
 def test_rows_say_by_which_rule_they_go(tmp_path: Path) -> None:
-    fresh_rules.write_task(tmp_path / "task", 1)
+    add_task("fresh_rules", out=tmp_path / "task", seed=1)
     lines = (tmp_path / "task" / "test.jsonl").read_text(encoding="utf-8").splitlines()
     for row in map(json.loads, lines):
         assert set(row) == {"id", "question", "answer", "scorer", "rule"}

@@ -1,4 +1,4 @@
-"""benchmarks/fresh_sql.py: each seed gives a fair task that nobody can guess and nobody has tuned for."""
+"""`ace tasks add fresh_sql`: each seed gives a fair task that nobody can guess and nobody has tuned for."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ import pytest
 
 from ace.playbook import from_markdown
 from ace.task import load_task
-from benchmarks.fresh_sql import SIZES, WORDS, choose_domain, make_task
+from ace.task.makers.add_task import add_task
+from ace.task.makers.fresh_sql import WORDS, choose_domain
 from tests.sql_promises import SqlTask, count_taught, find_unfair, list_asked, normalize_question
 
 ROOT = Path(__file__).parents[1]
 SEEDS = (1, 2, 3, 14)
+SIZES = {"train": 60, "val": 20, "test": 40}
 VOCABULARY = tomllib.loads(WORDS.read_text(encoding="utf-8"))
 FORMS = re.compile(r"\b[NP]\b|#|\{\}")
 
@@ -31,8 +33,8 @@ FORMS = re.compile(r"\b[NP]\b|#|\{\}")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> dict[int, SqlTask]:
     made = {}
     for seed in SEEDS:
-        folder = tmp_path_factory.mktemp(f"seed{seed}")
-        make_task(seed, folder, SIZES)
+        folder = tmp_path_factory.mktemp(f"seed{seed}") / "task"
+        add_task("fresh_sql", out=folder, seed=seed)
         made[seed] = SqlTask(folder, (folder / "reference.md").read_text(encoding="utf-8"))
     return made
 
@@ -110,16 +112,12 @@ def test_names_say_nothing(task: SqlTask) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, tasks: dict[int, SqlTask]) -> None:
-    script = [
-        sys.executable,
-        str(ROOT / "benchmarks" / "fresh_sql.py"),
-        "2",
-        "--out",
-        str(tmp_path / "again"),
-    ]
-    subprocess.run(script, check=True, capture_output=True, env=os.environ | {"PYTHONHASHSEED": "77"})
+    program = "from ace.cli.main import main; main()"
+    words = ["tasks", "add", "fresh_sql", "--seed", "2", "--out", str(tmp_path / "task")]
+    environment = os.environ | {"PYTHONHASHSEED": "77"}
+    subprocess.run([sys.executable, "-c", program, *words], check=True, capture_output=True, env=environment)
     first = {path.name: path.read_bytes() for path in tasks[2].folder.iterdir()}
-    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == first
+    assert {path.name: path.read_bytes() for path in (tmp_path / "task").iterdir()} == first
 
 
 def test_two_seeds_share_no_names_codes_or_questions(tasks: dict[int, SqlTask]) -> None:
@@ -178,8 +176,9 @@ def test_nothing_of_the_shop_is_repeated(tasks: dict[int, SqlTask]) -> None:
 
 
 def test_sizes_can_be_asked_for(tmp_path: Path) -> None:
-    make_task(5, tmp_path, {"train": 30, "val": 5, "test": 9})
-    counts = [len((tmp_path / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()) for split in SIZES]
+    folder = tmp_path / "task"
+    add_task("fresh_sql", out=folder, seed=5, sizes={"train": 30, "val": 5, "test": 9})
+    counts = [len((folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()) for split in SIZES]
     assert counts == [30, 5, 9]
-    rows = [json.loads(line) for line in (tmp_path / "test.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in (folder / "test.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["id"] for row in rows] == [f"test-{place:02}" for place in range(1, 10)]

@@ -21,8 +21,8 @@ from ace.runs.records import Reason
 from ace.settings import Profile, Settings
 from ace.store import Store
 from ace.task import AnswerEnvironment, FeedbackKind, Sample, Task, define_task
+from ace.task.environments.arithmetic import ArithmeticEnvironment, read_puzzle
 from ace.testing import World
-from benchmarks.balancer import Balancer
 from tests import orders, world
 
 MARK = "70707"  # in every label, and nowhere else
@@ -58,8 +58,12 @@ def balanced() -> World:
 
 
 def puzzles(labels: Callable[[int], str]) -> Task:
-    samples = [Sample(f"p{n}", asked, {"answer": labels(n)}) for n, asked in enumerate(PUZZLES)]
-    return Task("balancer", "Balance.", Balancer(Path(), {}), tuple(samples), tuple(samples[:2]))
+    samples = []
+    for n, asked in enumerate(PUZZLES):
+        numbers, value = read_puzzle(asked)
+        data = {"numbers": numbers, "value": value, "ordered": True, "answer": labels(n)}
+        samples.append(Sample(f"p{n}", asked, data))
+    return Task("balancer", "Balance.", ArithmeticEnvironment(), tuple(samples), tuple(samples[:2]))
 
 
 def answers(scorer: str, label: str) -> Task:

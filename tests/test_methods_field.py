@@ -13,9 +13,12 @@ import pytest
 
 import ace
 from ace.errors import InputError, ModelUnavailable
-from ace.llm import Caps
+from ace.llm import Caps, RoleModels
 from ace.llm.client import Request, Role
-from ace.playbook import Add, Remove
+from ace.methods import Equipment
+from ace.methods.published import build_published
+from ace.playbook import Add, Playbook, Remove, apply
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Outcome, Sample, Task
 from ace.testing import World
@@ -194,6 +197,19 @@ def test_published_ace_shows_tags_and_counters_and_only_adds(tmp_path: Path) -> 
     last = client.requests[-1].messages[0].content
     assert re.search(r"^\[misc-00001\] helpful=\d harmful=0 :: \w+ is \d+$", last, re.MULTILINE)
     assert "tokens" in asked(client, Role.CURATOR)[0].messages[1].content  # its budget is mentioned
+
+
+def test_published_ace_shows_the_oldest_bullets_that_there_is_room_for() -> None:
+    method = build_published(RoleModels.of(World()), Settings(), Equipment())
+    adds = [Add(f"b{n}", "others", f"Bullet {n:02d} says so.") for n in range(40)]
+    playbook, _ = apply(Playbook(), adds)
+    for room in (0, 3, 30, 150, 400, 10_000):
+        shown = method.context(None, playbook, Sample("a", "?"), room)
+        assert shown.tokens <= room and shown.bullets == tuple(f"b{n}" for n in range(len(shown.bullets)))
+        assert len(shown.bullets) + len(shown.left_out) == 40
+        if shown.left_out:
+            more, _ = apply(Playbook(), adds[: len(shown.bullets) + 1])
+            assert method.context(None, more, Sample("a", "?"), 10_000).tokens > room
 
 
 def test_published_ace_reflects_three_times_and_attempts_again_with_the_reflection(tmp_path: Path) -> None:

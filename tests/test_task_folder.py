@@ -6,8 +6,6 @@ from __future__ import annotations
 import json
 import pickle
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 import pytest
 
 from ace.errors import TaskError
-from ace.task import Attempt, SqlEnvironment, check_task, find_tasks, load_task, score_attempt
+from ace.task import Attempt, check_task, find_tasks, load_task, score_attempt
 
 ROOT = Path(__file__).parent.parent
 INTERCODE = ROOT.parent / "shared" / "data" / "intercode-sql"
@@ -229,30 +227,3 @@ def test_find_tasks(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert find_tasks(tmp_path) == (tmp_path / "a", tmp_path / "b")
     assert find_tasks(tmp_path / "missing") == ()
-
-
-@pytest.mark.skipif(not INTERCODE.is_dir(), reason="needs ../shared/data/intercode-sql")
-def test_intercode_becomes_a_task(tmp_path: Path) -> None:
-    def wrap(name: str) -> Path:
-        script = [
-            sys.executable,
-            str(ROOT / "benchmarks" / "intercode_task.py"),
-            str(INTERCODE),
-            str(tmp_path / name),
-        ]
-        subprocess.run(
-            [*script, "--train", "30", "--val", "5", "--test", "10"], check=True, capture_output=True
-        )
-        return tmp_path / name
-
-    first, second = wrap("first"), wrap("second")
-    assert all(
-        (second / path.relative_to(first)).read_bytes() == path.read_bytes() for path in first.rglob("*.*l*")
-    )
-    task = load_task(first)
-    assert isinstance(task.environment, SqlEnvironment)
-    samples = task.train + task.val + task.test
-    assert len(samples) == 45
-    for sample in samples:
-        attempt = Attempt(sample.id, f"```sql\n{sample.data['gold_sql']}\n```")
-        assert score_attempt(task.environment, sample, attempt).correct

@@ -15,8 +15,10 @@ from ace.errors import TaskError
 from ace.task import Attempt, Sample, ToolCall
 from ace.task.environments.worlds.bfcl import ConversationEnvironment
 from ace.task.environments.worlds.play_bfcl import read_call
+from ace.task.makers.draft import MakeOptions
+from ace.task.makers.make_bfcl import CATEGORIES, make_bfcl
+from ace.task.makers.source_data import SourceData
 from ace.task.samples import to_sample
-from benchmarks import bfcl_task
 from tests.acting import choose, play, play_and_score, play_at_once
 from tests.adapter_world import run_example
 from tests.shared_data import find_data
@@ -75,7 +77,8 @@ def conversations() -> Iterator[ConversationEnvironment]:
 def rows(category: str) -> list[Sample]:
     if not DATA.is_dir():
         pytest.skip(f"{DATA} is not there")
-    return [to_sample(row) for row in bfcl_task.read(DATA, category)]
+    options = MakeOptions(out=Path("x"), sizes={}, category=category)
+    return [to_sample(row) for row in make_bfcl(SourceData(DATA, ""), options).learning]
 
 
 def gold_calls(workspace, sample: Sample):
@@ -93,7 +96,7 @@ def play_gold(environment, sample: Sample, **changes):
 
 
 @real
-@pytest.mark.parametrize("category", bfcl_task.CATEGORIES)
+@pytest.mark.parametrize("category", CATEGORIES)
 def test_gold_is_right_and_doing_nothing_is_not(conversations, category: str) -> None:
     samples = rows(category)
     for sample in samples:
@@ -124,7 +127,7 @@ def checked_by_bfcl(sample: Sample, turns: list[list[str]]) -> bool:
 
 
 @real
-@pytest.mark.parametrize("category", bfcl_task.CATEGORIES)
+@pytest.mark.parametrize("category", CATEGORIES)
 def test_the_verdict_is_that_of_bfcl(conversations, category: str) -> None:
     """Of right calls of which one is lost, made twice, or made a turn late."""
     verdicts = []

@@ -14,8 +14,10 @@ from ace.errors import TaskError
 from ace.task import Sample, ToolCall, load_task, observe_attempt
 from ace.task.environments.sql.worker_pool import SqlLimits
 from ace.task.environments.worlds.tables import TablesEnvironment
+from ace.task.makers.draft import MakeOptions
+from ace.task.makers.make_dbbench import make_dbbench
+from ace.task.makers.source_data import SourceData
 from ace.task.samples import to_sample
-from benchmarks import dbbench_task
 from tests.acting import play, play_and_score, play_at_once
 from tests.adapter_world import run_example
 from tests.shared_data import find_data
@@ -50,8 +52,8 @@ def test_the_example_of_the_page_learns(tmp_path: Path, monkeypatch: pytest.Monk
 def test_gold_of_the_data_is_right_and_nothing_else_is() -> None:
     if not DATA.is_dir():
         pytest.skip(f"{DATA} is not there")
-    rows, problems = dbbench_task.leave_out(dbbench_task.read(DATA))
-    assert len(rows) >= 30, problems
+    rows = make_dbbench(SourceData(DATA, ""), MakeOptions(out=Path("x"), sizes={})).learning
+    assert len(rows) >= 30
     for row in rows:
         sample = to_sample(row)
         name = row["tables"][0]["name"]

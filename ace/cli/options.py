@@ -48,7 +48,10 @@ VersionOption = Annotated[
 BranchName = Annotated[str, typer.Option("--branch", metavar="NAME", help="Work on this branch.")]
 TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Run the code of a task folder from elsewhere, and remember it.")
+    bool,
+    typer.Option(
+        "--trust", help="Allow a task folder from elsewhere its code and databases, and remember it."
+    ),
 ]
 Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
 ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
@@ -344,7 +347,7 @@ def load_folder(name: str, *, trust: bool = False, check: bool = True) -> Task:
     except UntrustedCode as error:
         is_asked = not trust and sys.stdin.isatty() and sys.stderr.isatty()
         if is_asked:
-            trust = typer.confirm(f"{error.message} Run it, and remember that?", err=True)
+            trust = typer.confirm(f"{error.message} Allow it, and remember that?", err=True)
         if not trust:
             raise
         remember_trust(error)

@@ -1,28 +1,35 @@
-"""`ace tasks ...`: find task folders and check them."""
+"""`ace tasks ...`: add, find and check task folders."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ace.cli.options import Json, TaskFolder, Trust, load_folder
-from ace.cli.output import emit
+from ace.cli.output import emit, note
 from ace.errors import TaskError
 
 if TYPE_CHECKING:
     from ace.task import Task
 
 SPLITS = ("train", "val", "test")
+DataFolder = Annotated[Path | None, typer.Option(metavar="DIR", help="Where its data lies.")]
+OutFolder = Annotated[Path | None, typer.Option(metavar="FOLDER", help="[default: tasks/NAME]")]
+Names = Annotated[list[str] | None, typer.Option(metavar="NAME", help="May be repeated.")]
+Rows = Annotated[int | None, typer.Option(metavar="N", help="Rows, at most.  [default: the benchmark's own]")]
 
 
 def list_(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path("tasks"),
     json: Json = False,
 ) -> None:
-    """List the task folders in a folder."""
+    """List the task folders in a folder, and what `ace tasks add` can make."""
     from ace.task import find_tasks, load_task
+    from ace.task.makers.catalog import read_catalog
 
     tasks = list[dict[str, Any]]()
     lines = list[str]()
@@ -34,19 +41,96 @@ def list_(
             row["problem"] = str(error)
         tasks.append(row)
         lines.append(f"{path}  {row['problem'] or _sizes(row)}")
-    emit(json, {"tasks": tasks}, "\n".join(lines) or f"No task folders in {folder}.")
+    lines = lines or [f"No task folders in {folder}."]
+    lines += ["", "To be added with `ace tasks add NAME`:"]
+    benchmarks = list[dict[str, Any]]()
+    for benchmark in read_catalog().values():
+        benchmarks.append(asdict(benchmark))
+        needs = f"--data with {', '.join(benchmark.files)}" if benchmark.files else "no data, --seed"
+        lines += [
+            "",
+            f"{benchmark.name}  {benchmark.about}",
+            f"  needs {needs}",
+            f"  from {benchmark.source} ({benchmark.licence})",
+            f"  known defects: {benchmark.defects}",
+        ]
+    emit(json, {"tasks": tasks, "benchmarks": benchmarks}, "\n".join(lines))
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to add; `ace tasks list` has the names.")],
+    data: DataFolder = None,
+    out: OutFolder = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Draws the splits, or all of a generator.")] = 0,
+    train: Rows = None,
+    val: Rows = None,
+    test: Rows = None,
+    absolute: Annotated[bool, typer.Option("--absolute", help="Name data by absolute paths.")] = False,
+    database: Names = None,
+    test_database: Names = None,
+    single: Annotated[bool, typer.Option("--single", help="One question at a time.")] = False,
+    without_wrong: Annotated[bool, typer.Option("--without-wrong", help="Leave out wrong labels.")] = False,
+    category: Annotated[str, typer.Option(metavar="NAME", help="A part of the data.")] = "",
+    language: Annotated[str, typer.Option(metavar="CODE", help="Of a generator's questions.")] = "en",
+    json: Json = False,
+) -> None:
+    """Make the task folder of a benchmark from its data, or of a generator from a seed.
+
+    With --test-database a test is about these databases, and learning about the others. `ace tasks list` says
+    which data each benchmark needs. Not every one takes every option.
+    """
+    from ace.task.makers.add_task import add_task
+
+    sizes = {"train": train, "val": val, "test": test}
+    added = add_task(
+        name,
+        out=out or Path("tasks") / name,
+        data=data,
+        sizes={split: size for split, size in sizes.items() if size is not None},
+        seed=seed,
+        absolute=absolute,
+        databases=tuple(database or ()),
+        test_databases=tuple(test_database or ()),
+        single=single,
+        without_wrong=without_wrong,
+        category=category,
+        language=language,
+    )
+    for row, reason in added.left_out.items():
+        note(f"left out: {row}: {reason}")
+    for file in added.changed:
+        note(f"warning: {file} is another version than the one that was tried")
+    left_out = len(added.left_out)
+    text = f"{added.folder}: {_sizes(added.sizes)}. {left_out} rows left out."
+    result = {
+        "folder": str(added.folder),
+        **added.sizes,
+        "left_out": added.left_out,
+        "changed": added.changed,
+    }
+    emit(json, result, text)
 
 
 def check(task: TaskFolder, trust: Trust = False, json: Json = False) -> None:
-    """Load a task and try every gold answer, so that learning does not meet the first bad row."""
+    """Load a task and score every gold answer, and doing nothing, so that learning meets no bad row."""
     from ace.task import check_task
+    from ace.task.gold_check import check_gold
 
     loaded = load_folder(task, trust=trust, check=False)
     problems = [str(problem) for problem in check_task(loaded)]
     summary = _summarize(loaded)
-    text = "\n".join(problems) or f"{loaded.name}: {_sizes(summary)}. Every sample can be used."
-    emit(json, summary | {"problems": problems}, text)
-    if problems:
+    lines = list(problems) or [f"{loaded.name}: {_sizes(summary)}. Every sample can be used."]
+    rows = list(check_gold(loaded))
+    wrong = {row.sample.id: row.gold_problem for row in rows if row.gold_problem}
+    idle = {row.sample.id: row.nothing.score for row in rows if row.nothing.score}
+    if rows:
+        lines.append(f"Gold answers: {len(rows) - len(wrong)} of {len(rows)} right.")
+        lines += [f"  {name}: {reason}" for name, reason in wrong.items()]
+        lines.append(f"Doing nothing: {sum(idle.values()):g} of {len(rows)}.")
+        lines += [f"  {name}: {score:g}" for name, score in idle.items()]
+    gold = {"rows": len(rows), "right": len(rows) - len(wrong), "wrong": wrong}
+    emit(json, summary | {"problems": problems, "gold": gold, "nothing": idle}, "\n".join(lines))
+    if problems or wrong:
         raise typer.Exit(TaskError.exit_code)
 
 
@@ -55,10 +139,10 @@ def _summarize(task: Task) -> dict[str, Any]:
     return {"name": task.name, **{split: len(getattr(task, split)) for split in SPLITS}}
 
 
-def _sizes(summary: dict[str, Any]) -> str:
+def _sizes(summary: Mapping[str, Any]) -> str:
     """Return the number of samples in each split, for a person."""
     return ", ".join(f"{summary[split]} {split}" for split in SPLITS)
 
 
-ABOUT = "Find task folders and check them."
-COMMANDS = (list_, check)
+ABOUT = "Add, find and check task folders."
+COMMANDS = (list_, add, check)

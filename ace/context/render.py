@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from ace.context.item import Item
@@ -20,6 +21,8 @@ from ace.context.pack import LeftOut, Packed, pack
 from ace.playbook.model import Bullet, Playbook
 from ace.safety.markup import neutralise, quote_later_headings
 from ace.text.tokens import CountTokens, estimate_tokens
+
+_ITEMS = 131_072  # that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,12 @@ def render_playbook(
     return Rendered("", 0, (), tuple(left_out))
 
 
+@lru_cache(maxsize=_ITEMS)
 def list_item(text: str, label: str = "") -> str:
-    """Return text from anywhere as a list item behind its `label`, none of its lines one of our own."""
+    """Return text from anywhere as a list item behind its `label`, none of its lines one of our own.
+
+    Items are kept: every attempt lists the same bullets.
+    """
     content = quote_later_headings(neutralise(text))
     return f"- [{label}] {content}\n" if label else f"- {content}\n"
 

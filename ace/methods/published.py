@@ -9,6 +9,7 @@ Bullets are shown with a tag and their counters.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -127,12 +128,15 @@ class Published(Stateless):
         reflections = [bullet for bullet in playbook.active if bullet.section == _REFLECTION]
         bullets = sorted((b for b in playbook.active if b not in reflections), key=lambda b: b.position)
         head = "".join(f"\n## REFLECTION\n{neutralise(bullet.content)}\n" for bullet in reflections)
-        number, text = len(bullets), ""
-        while number >= 0:
-            text = _write_sections(bullets[:number], tags) + head
-            if self.count_tokens(text) <= room:
-                break
+        number, text = len(bullets), _write_sections(bullets, tags) + head
+        if self.count_tokens(text) > room:  # the largest number of bullets that fits
+            number = bisect_right(
+                range(len(bullets)),
+                room,
+                key=lambda count: self.count_tokens(_write_sections(bullets[:count], tags) + head),
+            )
             number -= 1
+            text = _write_sections(bullets[: max(number, 0)], tags) + head
         left_out = []
         for bullet in bullets[max(number, 0) :]:
             left_out.append(LeftOut(bullet.id, self.count_tokens(bullet.content), "no room"))

@@ -97,23 +97,23 @@ class HybridSelector:
         names = sorted(bullets, key=lambda name: (bullets[name].position, name))
         by_words = _build_index(tuple(bullets[name] for name in names)).search(question)
         vectors = self.vectors([question, *(bullets[name].content for name in names)])
-        rows = dict(zip(names, vectors[1:], strict=True))
+        rows = {name: row for row, name in enumerate(names, 1)}
         nearness = dict(zip(names, (vectors[1:] @ vectors[0]).tolist(), strict=True))
         by_meaning = sorted(names, key=lambda name: -nearness[name])  # of equals the older first
         scores = dict(fuse((by_words, by_meaning)))
         distinctive = _compile_distinctive()
-        worths: dict[str, float] = {}
-        marks: dict[str, set[str]] = {}
-        for name in names:
-            bullet = bullets[name]
-            worths[name] = scores[name] * (1 + rate_worth(bullet))
-            marks[name] = {word.lower() for word in distinctive.findall(bullet.content)}
+        worths = {name: scores[name] * (1 + rate_worth(bullets[name])) for name in names}
+
+        @cache
+        def find_marks(name: str) -> set[str]:
+            """Return what tells a bullet from those that are like it. Few bullets are compared."""
+            return {word.lower() for word in distinctive.findall(bullets[name].content)}
 
         def measure_likeness(first: str, second: str) -> float:
             """Return 0 where a number, a name or a "not" differs: the same words then say another thing."""
-            if marks[first] != marks[second]:
+            if find_marks(first) != find_marks(second):
                 return 0.0
-            return max(0.0, float(rows[first] @ rows[second]))
+            return max(0.0, float(vectors[rows[first]] @ vectors[rows[second]]))
 
         return diversify(worths, measure_likeness)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
@@ -16,6 +17,7 @@ _Z = 1.96  # 95%
 _AMONG = 200  # candidates that are compared with each other; later ones cannot make the cut anyway
 
 
+@lru_cache(maxsize=4_096)
 def bound_helpfulness(helpful: int, harmful: int) -> float:
     """Return a lower bound, 0 to 1, on the share of votes that will be helpful.
 

@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from ace.task.environments.sql.sql_environment import SqlEnvironment
     from ace.task.environments.sql.sqltext import extract_sql
     from ace.task.folder import find_tasks, load_task
-    from ace.task.guarded_scoring import observe_attempt, score_attempt
+    from ace.task.guarded_scoring import Composing, observe_attempt, score_attempt
     from ace.task.samples import check_task
     from ace.task.trajectory import show_trajectory
     from ace.task.types import (
         Attempt,
-        Composing,
         Difference,
         Environment,
         Episode,
@@ -97,6 +96,7 @@ _HOMES = {
         "load_task",
     ),
     "ace.task.guarded_scoring": (
+        "Composing",
         "observe_attempt",
         "score_attempt",
     ),
@@ -104,7 +104,6 @@ _HOMES = {
     "ace.task.trajectory": ("show_trajectory",),
     "ace.task.types": (
         "Attempt",
-        "Composing",
         "Difference",
         "Environment",
         "Episode",

@@ -10,7 +10,7 @@ from ace.errors import TaskError, describe_error
 from ace.task.define import choose_solver
 from ace.task.environments import ENVIRONMENTS
 from ace.task.extraction import Extraction
-from ace.task.own_module import CLASS_NAME, find_code, load_class
+from ace.task.own_module import CLASS_NAME, find_claims, load_class
 from ace.task.samples import label_field, read_samples, require_valid
 from ace.task.toml_table import TomlTable
 from ace.task.trust import require_trust
@@ -27,9 +27,9 @@ def load_task(folder: str | Path, *, check: bool = True, trust: bool = False) ->
     """Return the task in `folder`, which is described by its task.toml.
 
     Raises TaskError for what cannot be read. With `check` also for the first sample that cannot be used, such
-    as one whose gold answer fails. An environment or a solver of the task's own is code, which is run: of a
-    folder outside the project only with `trust`, or where the command has been told to trust it; otherwise
-    UntrustedCode is raised.
+    as one whose gold answer fails. An environment or a solver of the task's own is code, which is run, and
+    databases may lie outside of the folder: of a folder outside the project only with `trust`, or where the
+    command has been told to trust it; otherwise UntrustedCode is raised.
     """
     from ace.task.solver_toml import load_solver
     from ace.task.toml_models import DataTable, ExtractionTable, TaskTable
@@ -46,9 +46,9 @@ def load_task(folder: str | Path, *, check: bool = True, trust: bool = False) ->
     if isinstance(kind, str) and kind in ENVIRONMENTS:
         own_table = kind
     settings = table.validate(TaskTable, ignore=[own_table])
-    own_code, code_files = find_code(table)
-    if own_code and not trust:
-        require_trust(table.file.parent, *next(iter(own_code.items())), code_files)
+    claims, code_files = find_claims(table)
+    if claims and not trust:
+        require_trust(table.file.parent, *next(iter(claims.items())), code_files)
     data = table.table("data")
     splits = data.validate(DataTable)
     environment = _load_environment(table, settings.environment, table.table(own_table))

@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, SupportsFloat
+from typing import Any, Protocol, SupportsFloat, runtime_checkable
 
 from ace.errors import CapReached, describe_error
 from ace.task.guarded_call import call_with_limit, finish_awaitable
-from ace.task.types import Attempt, Composing, Environment, Explaining, Fact, Observing, Outcome, Sample
+from ace.task.types import Attempt, Environment, Explaining, Fact, Observing, Outcome, Sample
+
+
+@runtime_checkable
+class Composing(Protocol):
+    """Environments that make one question of two: a lesson that holds alone may fail beside another."""
+
+    def compose(self, first: Sample, second: Sample) -> Sample | None:
+        """Return a sample that asks both, with an id of its own; None where two do not make one.
+
+        Its data hold what judges it. Both samples are from training, and of one user or of nobody.
+        """
+        ...
 
 
 def score_attempt(

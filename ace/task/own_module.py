@@ -46,11 +46,12 @@ def module_file(folder: Path, name: str) -> Path | None:
     return file if file.is_file() else None
 
 
-def find_code(table: TomlTable) -> tuple[dict[str, str], set[Path]]:
-    """Return the code that a task.toml has run, by the key that names it, and its files in the task folder.
+def find_claims(table: TomlTable) -> tuple[dict[str, str], set[Path]]:
+    """Return what needs trust, in words by the key of task.toml that asks for it, and the files of its code.
 
     That is a class of the environment, of a world of tools, or of the solver, the command of a solver, and
-    every MCP server: it is started, or hears what the agent asks, and may get variables of this process.
+    every MCP server: it is started, or hears what the agent asks, and may get variables of this process. And
+    it is a folder of databases outside of the task folder.
     """
     solver = table.table("solver").values
     folder = table.file.parent.resolve()
@@ -79,4 +80,8 @@ def find_code(table: TomlTable) -> tuple[dict[str, str], set[Path]]:
         starts = folder / str(values.get("cwd") or ".")
         places = [starts / word for word in words if isinstance(word, str)]
         files |= {place for place in places if place.is_file() and place.resolve().is_relative_to(folder)}
-    return code, files
+    claims = {key: f"{name} is code of this task" for key, name in code.items()}
+    databases = table.table("sql").values.get("folder")
+    if isinstance(databases, str) and not (folder / databases).resolve().is_relative_to(folder):
+        claims["sql.folder"] = f"{databases} is outside of this task"
+    return claims, files

@@ -46,13 +46,16 @@ class TomlTable:
     """Hold the values of a table, and where it stands."""
 
     file: Path
-    """The file; paths in it are relative to its folder."""
+    """The file. Paths in it are relative to its folder, unless there is a `root`."""
 
     values: dict[str, Any]
     """As TOML has them, tables within as dicts."""
 
     prefix: str = ""
     """What stands before its keys in messages, as "data."."""
+
+    root: Path | None = None
+    """The folder that paths are relative to, and stay in; None for that of the file."""
 
     @classmethod
     def from_file(cls, file: Path) -> TomlTable:
@@ -96,21 +99,22 @@ class TomlTable:
         return TaskError(message, hint=hint, file=str(self.file), field=f"{self.prefix}{key}")
 
     def resolve_path(self, key: str, path: str, *, folder: bool = False) -> Path:
-        """Return an existing file, or folder, of the task folder. A link counts for what it points at.
+        """Return an existing file, or folder, of the root. A link counts for what it points at.
 
-        Raises TaskError, which names `key`, for a path that leaves the task folder or leads nowhere.
+        Raises TaskError, which names `key`, for a path that leaves the root or leads nowhere.
         """
-        root = self.file.parent
+        root = self.root or self.file.parent
+        place = str(self.root or "the task folder")
         kind = "folder" if folder else "file"
         try:
             target = (root / path).resolve()
         except (OSError, RuntimeError, ValueError) as error:
             raise self.problem(key, f"Not a usable path: {path!r} ({error}).") from error
         if not target.is_relative_to(root.resolve()):
-            raise self.problem(key, f"{path!r} leaves the task folder.", f"Copy the {kind} into it.")
+            raise self.problem(key, f"{path!r} leaves {place}.", f"Copy the {kind} into it.")
         exists = target.is_dir() if folder else target.is_file()
         if not exists:
-            raise self.problem(key, f"No such {kind}: {path!r}.", "Paths are relative to the task folder.")
+            raise self.problem(key, f"No such {kind}: {path!r}.", f"Paths are relative to {place}.")
         return root / path
 
     def _translate(

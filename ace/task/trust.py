@@ -23,11 +23,12 @@ CONFIG = "ACE_CONFIG"
 _FILE = "trusted.json"
 
 
-def require_trust(folder: Path, field: str, code: str, files: Iterable[Path]) -> None:
-    """Raise UntrustedCode unless the code that a task names may run.
+def require_trust(folder: Path, field: str, claim: str, files: Iterable[Path]) -> None:
+    """Raise UntrustedCode unless a task may do what its task.toml asks for.
 
-    `field` is the key in task.toml that names it, `code` what is named, and `files` those of the folder that
-    it is made of beside the Python files. Raises InputError where what was trusted cannot be read.
+    `field` is the key that asks, `claim` says it in words ("own:Own is code of this task"), and `files` are
+    those of the folder that code is made of beside the Python files. Raises InputError where what was trusted
+    cannot be read.
     """
     folder = folder.resolve()
     if any(folder.is_relative_to(root) for root in project_roots()):
@@ -35,9 +36,9 @@ def require_trust(folder: Path, field: str, code: str, files: Iterable[Path]) ->
     digest = hash_code(folder, files)
     if _read_trusted().get(str(folder)) == digest:
         return
-    message = f"{code} is code of this task, which is neither in the project here nor trusted: it is not run."
-    hint = "Read it. Then --trust, or trust=True in Python, runs it with your rights"
-    hint += "; the command remembers the folder until its code changes."
+    message = f"{claim}, which is neither in the project here nor trusted: nothing is run or read."
+    hint = "Read it. Then --trust, or trust=True in Python, allows it, with your rights"
+    hint += "; the command remembers the folder until its code or task.toml changes."
     file = str(folder / "task.toml")
     raise UntrustedCode(message, hint=hint, file=file, field=field, folder=str(folder), digest=digest)
 

@@ -344,18 +344,6 @@ class Explaining(Protocol):
         ...
 
 
-@runtime_checkable
-class Composing(Protocol):
-    """Environments that make one question of two: a lesson that holds alone may fail beside another."""
-
-    def compose(self, first: Sample, second: Sample) -> Sample | None:
-        """Return a sample that asks both, with an id of its own; None where two do not make one.
-
-        Its data hold what judges it. Both samples are from training, and of one user or of nobody.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
     """Hold what a task wants in a context beside instructions and playbook."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ace.text.splitting import UNSPACED, split_words
 from ace.text.stems import stem_word
@@ -12,6 +13,7 @@ from ace.text.word_lists import stop_words
 
 _WORD = re.compile(r"'[^']*'|(?<![\w.])[\w.]*\w|[^\s\w.,:;'\"]+")
 _JOINED_FIGURES = re.compile(r"(?<!\d)\d++(?:[-/.:,]\d++)+")
+_TEXTS = 32_768  # whose terms are kept
 _UNSPACED_RUN = re.compile(f"{UNSPACED}+")
 
 
@@ -26,9 +28,11 @@ def word_key(content: str) -> tuple[str, ...]:
     return tuple(sorted(words))
 
 
+@lru_cache(maxsize=_TEXTS)
 def find_terms(text: str) -> frozenset[str]:
     """Return the stems of the words that say what a text is about, in any language.
 
+    They are kept: a text is compared with many others.
     In scripts that are written without spaces a term is two characters side by side. A date is one term,
     and so is any other figure with signs inside.
     """

@@ -16,6 +16,7 @@ import json
 import random
 import shutil
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
@@ -116,7 +117,7 @@ class World:
         self.tools = {
             role: rng.choice(names) for table in words["tools"].values() for role, names in table.items()
         }
-        self.currency, self.key = rng.choice(words["currencies"]), rng.choice(words["keys"])
+        self.currency = rng.choice(words["currencies"])
         self.before, self.scale, self.after, self.amount_rule = rng.choice(words["amounts"])
         self.date, self.date_rule = rng.choice(words["dates"])
         self.bill, self.bill_rule = rng.choice(words["bills"])
@@ -174,7 +175,6 @@ class World:
             "tools": tools,
             "arguments": self.arguments,
             "errors": self.errors,
-            "key": self.key,
             "date": self.date,
             "bill": self.bill,
             "amount": {"before": self.before, "scale": self.scale, "after": self.after},
@@ -245,7 +245,7 @@ class Clerk:
             world.call("find_device", customer=customer),
             world.call("book_visit", device=device, day=text),
         ]
-        return {"date": f"{day} {MONTHS[month - 1]}"}, calls
+        return {"date": f"{MONTHS[month - 1]} {day}"}, calls
 
     def refund_part(self, customer: str) -> tuple[Fields, Calls]:
         (fields, calls), (more, others) = self.refund(customer), self.part(customer)
@@ -285,11 +285,22 @@ def write_reference(world: World, one: bool) -> str:
 
     A line may be for the team only, or for one agent, whose sections are for nobody else.
     """
-    tables = {
-        table: ", ".join(
-            f'"{code}" for {" or ".join(world.words[table][name])}' for name, code in codes.items()
-        )
-        for table, codes in world.codes.items()
+    coded = {
+        "urgencies": "urgency",
+        "causes": "cause",
+        "plans": "plan",
+        "levels": "level",
+        "parts": "part",
+    }
+    tables = {}
+    for table, codes in world.codes.items():
+        argument = world.arguments[coded[table]]
+        says = {name: " or ".join(world.words[table][name]) for name in codes}
+        tables[table] = ", ".join(f'{argument}="{code}" for {says[name]}' for name, code in codes.items())
+    places = defaultdict(lambda: "…", money=f"… {world.currency}")
+    heads = {
+        f"say_{kind}": " / ".join(text.format_map(places).strip(".").replace(":", ",") for text in texts[:3])
+        for kind, texts in world.words["wordings"].items()
     }
     text = (HERE / "recipes.md").read_text(encoding="utf-8")
     others, own = ("[team]", "[one] ") if one else ("[one]", "[team] ")
@@ -299,7 +310,7 @@ def write_reference(world: World, one: bool) -> str:
         **world.arguments,
         **world.tools,
         **tables,
-        key=world.key,
+        **heads,
         currency=world.currency,
         amount_rule=world.amount_rule,
         low_amount=world.write_amount(7),

@@ -109,7 +109,7 @@ def find(table: str, customer: str) -> dict[str, str]:
     """Return the id of what belongs to a customer. Upper and lower case are the same."""
     for key, name in WORLD[table].items():
         if name.casefold() == customer.casefold():
-            return {WORLD["key"]: key}
+            return {"id": key}
     raise ValueError("nothing found")
 
 

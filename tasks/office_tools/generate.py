@@ -144,11 +144,6 @@ class Clerk:
         return {**fields, "colleague": name, "access": access}, [found, *calls, call]
 
 
-def say_nouns(world: World) -> dict[str, str]:
-    """Return what tasks call things. A file goes by its kind."""
-    return {name: noun for name, noun in world.nouns.items() if name != "file"}
-
-
 def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each split, kinds mixed."""
     rng = world.rng
@@ -165,14 +160,13 @@ def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "above": iter(above),
     }
     wordings = {kind: cycle(world.wordings[kind.removesuffix("_above")]) for kind in KINDS}
-    nouns = say_nouns(world)
     splits = {}
     for place, split in enumerate(SPLITS):
         clerk, rows = Clerk(world, decks), []
         for kind, counts in KINDS.items():
             for _ in range(counts[place]):
                 fields, calls = getattr(clerk, kind)()
-                rows.append((next(wordings[kind]).format(**fields, **nouns), calls))
+                rows.append((next(wordings[kind]).format(**fields, **world.nouns), calls))
         rng.shuffle(rows)
         splits[split] = [
             {"id": f"{split}-{number:02}", "question": question, "actions": calls}
@@ -197,8 +191,10 @@ def write_reference(world: World) -> str:
         "late_date": world.write_date(10, 30),
         "early_time": world.write_time(7),
         "late_time": world.write_time(19),
+        "odd_date": world.write_date(7, 31),
+        "odd_time": world.write_time(18),
     }
-    places = defaultdict(lambda: "…", say_nouns(world), money=f"… {world.currency}")
+    places = defaultdict(lambda: "…", world.nouns, money=f"… {world.currency}")
     heads = {
         f"say_{kind}": " / ".join(text.format_map(places).strip(".").replace(":", ",") for text in texts)
         for kind, texts in world.wordings.items()

@@ -39,9 +39,9 @@ from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
 from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Part, Profile, Settings
-from ace.task.guarded_scoring import compose_samples
+from ace.task.guarded_scoring import Composing, compose_samples
 from ace.task.team import find_team
-from ace.task.types import Composing, Sample, Task
+from ace.task.types import Sample, Task
 from ace.task.wording import Suggesting, Worded
 from ace.text import CountTokens, estimate_tokens
 

@@ -19,6 +19,7 @@ ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
         "scienceworld": "ace.task.environments.worlds.text_game_toml:load_scienceworld_environment",
         "bfcl": "ace.task.environments.worlds.bfcl_toml:load_bfcl_environment",
         "tables": "ace.task.environments.worlds.tables_toml:load_tables_environment",
+        "arithmetic": "ace.task.environments.arithmetic_toml:load_arithmetic_environment",
     }
 )
 """The names that task.toml may give, each with the function that reads the table of that name.

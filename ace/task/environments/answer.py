@@ -149,6 +149,10 @@ class AnswerEnvironment(Environment):
             {**contexts[0], "answer": answer, "scorer": "json" if scorer == "json" else "labels"},
         )
 
+    def make_gold_attempt(self, sample: Sample) -> Attempt:
+        """Return the attempt that answers with the gold answer. Raises TaskError when the sample has none."""
+        return Attempt(sample.id, self._golds(sample)[0])
+
     def _scorer_of(self, sample: Sample) -> str:
         """Return the name of the scorer of a sample: its own, or that of the task."""
         scorer: str = sample.data.get("scorer", self.scorer)

@@ -139,6 +139,10 @@ class SqlEnvironment(Environment):
             self._gold[key] = database.run(sql.strip().rstrip(";"))
         return self._gold[key]
 
+    def make_gold_attempt(self, sample: Sample) -> Attempt:
+        """Return the attempt that answers with the gold SQL."""
+        return Attempt(sample.id, sample.data["gold_sql"])
+
     def _run_attempt(self, sample: Sample, attempt: Attempt) -> tuple[Result, Outcome]:
         """Return the result, and what it shows without any label.
 

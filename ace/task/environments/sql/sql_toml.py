@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,11 @@ from ace.task.toml_table import TomlTable
 class SqlTable(TomlModel):
     """Name one database, or several by a pattern, and limit every statement."""
 
+    folder: str = ""
+    """Where the databases lie; "" for the task folder. One outside of it has to be trusted."""
+
     database: str | None = None
-    """The path of a SQLite file or a script, from the task folder."""
+    """The path of a SQLite file or a script, from that folder."""
 
     databases: str | None = None
     """A pattern of such paths. Rows name one of the databases by its file's stem."""
@@ -38,6 +42,12 @@ def load_sql_environment(table: TomlTable) -> SqlEnvironment:
     database.
     """
     settings = table.validate(SqlTable)
+    if settings.folder:
+        root = table.file.parent / settings.folder
+        if not root.is_dir():
+            hint = "Where the data was moved, say where it is now, or make the task anew."
+            raise table.problem("folder", f"No such folder: {settings.folder!r}.", hint)
+        table = replace(table, root=root)
     if settings.databases is not None:
         if settings.database is not None:
             raise table.problem("database", "Both a database and a pattern.", "Remove one of the two keys.")
@@ -59,8 +69,9 @@ def _match_databases(table: TomlTable, pattern: str) -> list[Path]:
 
     Raises TaskError where none matches, two have the same stem, or the pattern leads out of the folder.
     """
-    root = table.file.parent
-    problem = table.problem("databases", f"Expected a pattern inside the task folder, found {pattern!r}.")
+    root = table.root or table.file.parent
+    place = str(table.root or "the task folder")
+    problem = table.problem("databases", f"Expected a pattern inside {place}, found {pattern!r}.")
     if Path(pattern).anchor:
         raise problem
     try:

@@ -234,7 +234,8 @@ def write_limit(own: Way, others: Sequence[Way]) -> str:
             continue
         seen.add(other.names)
         different = [way for way in others if way.names == other.names]
-        for tool, name in list_slots(shorter):
+        slots = [(step.call.name, name) for step in shorter.steps for name in step.call.arguments]
+        for tool, name in slots:
             mine, theirs = _read_numbers(same, tool, name), _read_numbers(different, tool, name)
             if min(len(mine), len(theirs)) < _LEAST:
                 continue
@@ -243,11 +244,6 @@ def write_limit(own: Way, others: Sequence[Way]) -> str:
             if max(mine) < min(theirs):
                 return f"where {name} is {mine[max(mine)]} or less"
     return ""
-
-
-def list_slots(way: Way) -> list[tuple[str, str]]:
-    """Return the tool and the name of every argument of the calls of a task."""
-    return [(step.call.name, name) for step in way.steps for name in step.call.arguments]
 
 
 def _read_numbers(ways: Sequence[Way], tool: str, name: str) -> dict[float, str]:

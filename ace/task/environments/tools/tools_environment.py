@@ -178,6 +178,16 @@ class ToolsEnvironment(Environment):
         if "answer" not in sample.data and not any(compare_json(way.first_state, way.state)):
             raise sample.problem("actions", "They change nothing, so nothing can be judged.")
 
+    def make_gold_attempt(self, sample: Sample) -> Attempt | None:
+        """Return the attempt that leaves what the right calls leave; None where a world judges itself.
+
+        Raises WorkspaceFailed where the right calls do not work, TaskError for a row without them.
+        """
+        if getattr(self.create, "judge", None) is not None:
+            return None
+        state = json.dumps(self.follow(sample).state, ensure_ascii=False, sort_keys=True)
+        return Attempt(sample.id, str(sample.data.get("answer", "")), artifacts={STATE: state})
+
     def suggest(
         self,
         sample: Sample,

@@ -125,10 +125,10 @@ def _find_span(use: Use, ways: Sequence[Way]) -> str:
             places += way.find_part(part)[:1]
     if not places:
         places = find_numbers(way, use.value)[:1]
-        numbers = _list_numbers(way)
+        numbers = [place for place, word in enumerate(way.words) if word.isdecimal()]
         has_figures = any(part.isdigit() for part in split_parts(use.value))
         if not places and len(numbers) == 1 and has_figures:
-            places = [numbers[0][0]]  # it may be converted
+            places = numbers  # it may be converted
         most = max(1, _RARE * len(ways))
         for place in [place + step for place in places for step in (-1, 1)]:
             if 0 <= place < len(way.words):
@@ -145,15 +145,11 @@ def find_numbers(way: Way, value: Any) -> list[int]:
     """Return the places of the numbers that the figures of a value begin or end with, the longest first."""
     figures = [part for part in split_parts(value) if part.isdigit()]
     places = []
-    for place, word in _list_numbers(way):
-        number = word.lstrip("0")
+    for place, word in enumerate(way.words):
+        number = word.lstrip("0") if word.isdecimal() else ""
         if number and any(figure.startswith(number) or figure.endswith(number) for figure in figures):
             places.append(place)
     return sorted(places, key=lambda place: -len(way.words[place]))
-
-
-def _list_numbers(way: Way) -> list[tuple[int, str]]:
-    return [(place, word) for place, word in enumerate(way.words) if word.isdecimal()]
 
 
 def _count(word: str, ways: Sequence[Way]) -> int:

@@ -98,6 +98,11 @@ class UnitTestsEnvironment(Environment):
         if missing:
             raise sample.problem("answer", f"The right answer fails: {missing[0].text}.")
 
+    def make_gold_attempt(self, sample: Sample) -> Attempt | None:
+        """Return the attempt that answers with the right answer; None for a row without one."""
+        reference = _reference(sample)
+        return Attempt(sample.id, reference) if reference else None
+
     def _tests(self, sample: Sample) -> ParsedTests:
         """Return the tests of a sample. Raises TaskError where there is none, or they do not parse."""
         source = sample.data.get("tests")

@@ -192,6 +192,20 @@ class ConversationEnvironment(Environment):
         except (ValueError, TypeError, AttributeError) as error:
             raise sample.problem("gold", f"Expected calls with plain values ({error}).") from error
 
+    def make_gold_attempt(self, sample: Sample) -> Attempt:
+        """Return the attempt that makes the right calls. Raises WorkspaceFailed without services."""
+        workspace = self.open(sample)
+        workspace.close()
+        arguments = {spec.name: spec.arguments for spec in workspace.specs}
+        turns: list[list[dict[str, Any]]] = []
+        for sources in sample.data["gold"]:
+            calls: list[dict[str, Any]] = []
+            for name, positional, named in map(read_call, sources):
+                values = dict(zip(arguments[name], positional, strict=False)) | named
+                calls.append({"name": name, "arguments": values})
+            turns.append(calls)
+        return Attempt(sample.id, "", artifacts={TURNS: json.dumps(turns, ensure_ascii=False)})
+
 
 def _read_scenario(sample: Sample) -> dict[str, Any]:
     """Return what the services are made of."""

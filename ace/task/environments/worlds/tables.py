@@ -194,6 +194,10 @@ class TablesEnvironment(Environment):
         if all(_same(rows, after[name]) for name, rows in before.items()):
             raise sample.problem("gold_sql", "It changes nothing, so nothing can be judged.")
 
+    def make_gold_attempt(self, sample: Sample) -> Attempt:
+        """Return the attempt that leaves the rows of the right statement. Raises TaskError where it fails."""
+        return Attempt(sample.id, "", artifacts={TABLES: _write_rows(self._follow(sample)[1])})
+
     def _follow(self, sample: Sample) -> tuple[dict[str, Rows], dict[str, Rows]]:
         """Return the rows before and after the right statement. Raises TaskError where it fails."""
         gold = sample.data.get("gold_sql")

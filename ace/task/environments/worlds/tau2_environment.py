@@ -16,7 +16,7 @@ from typing import Any
 from ace.task.environments.json_answer import JsonDifference, compare_json
 from ace.task.environments.tools.tools_environment import describe_calls
 from ace.task.environments.worlds.tau2_workspace import READING, STATE, Tau2Workspace
-from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic, TurnKind
+from ace.task.types import Attempt, Difference, Environment, Fact, Outcome, Sample, Topic, Turn, TurnKind
 from ace.task.workspace import ToolCall
 
 _NEARLY = 0.99  # the most that a wrong database is worth
@@ -126,6 +126,16 @@ class Tau2Environment(Environment):
         needs_calls = needs_calls or ("ACTION" in gold["basis"] and bool(replay.calls))
         needs_words = "COMMUNICATE" in gold["basis"] and bool(gold["communicate_info"])
         return float(not needs_calls and not needs_words), 1.0
+
+    def make_gold_attempt(self, sample: Sample) -> Attempt:
+        """Return the attempt that makes the right calls, and says what has to be said."""
+        gold, replay = _read_gold(sample), self.replay(sample)
+        turns = [
+            Turn(kind=TurnKind.TOOL, tool=call.name, arguments=json.dumps(dict(call.arguments)), failed=False)
+            for call in replay.calls
+        ]
+        answer = "; ".join(gold["communicate_info"])
+        return Attempt(sample.id, answer, turns=tuple(turns), artifacts={STATE: replay.artifact})
 
     def replay(self, sample: Sample) -> GoldReplay:
         """Return what the right calls of a sample do; they are made once. Raises WorkspaceFailed."""

@@ -198,6 +198,13 @@ class TextGameEnvironment(Environment):
             expected_kind="commands",
         )
 
+    def make_gold_attempt(self, sample: Sample) -> Attempt | None:
+        """Return the attempt that types the gold commands; None for a row without them."""
+        gold = sample.data.get("gold")
+        if not gold:
+            return None
+        return Attempt(sample.id, "", artifacts={COMMANDS: json.dumps(gold, ensure_ascii=False)})
+
     def find_gold(self, sample: Sample) -> tuple[str, list[str]]:
         """Return the text of the game's task and the commands that win it, as the game has them."""
         with self.pool.lend() as process:

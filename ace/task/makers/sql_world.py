@@ -7,7 +7,6 @@ is one thing that nobody can guess from the schema: what a code means, a unit, a
 from __future__ import annotations
 
 import calendar
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -41,6 +40,7 @@ class Measure:
 
     @property
     def key(self) -> str:
+        """Return the name of the convention."""
         return f"{self.column} {self.factor}"
 
 
@@ -129,6 +129,7 @@ class World:
         return short
 
     def _name_table(self, noun: str, words: dict[str, Any]) -> Table:
+        """Return a table with its rows' ids and labels; one whose labels are names has a key of its own."""
         rng = self.rng
         name = self._choose_short(noun) or self.abbreviate(noun, 3)
         table = Table(noun, words["plural"], name, self._label, "labels" not in words)
@@ -216,7 +217,7 @@ class World:
             asked = limit // scale if sign == "/" else limit * scale
             test = f"{{}} > {asked * scale}" if sign == "/" else f"{{}} * {scale} > {asked}"
             forms = [form.replace("#", str(asked)) for form in words["over"]]
-            self._add_condition(table, column, test, forms, (f"{{}} > {asked}",), measure.key)
+            self._add_condition(table, column, test, forms, (f"{{}} > {asked}",), key=measure.key)
         if "high" in words:
             limit = round_limit(sorted(values)[int(rng.uniform(0.65, 0.78) * len(values))])
             self._add_condition(table, column, f"{{}} >= {limit}", words["high"], (f"{{}} < {limit}",))
@@ -236,6 +237,7 @@ class World:
         self._add_condition(table, column, f"{{}} > {limit}", words["high"], (f"{{}} <= {limit}",))
 
     def _add_link(self, table: Table, word: str, words: dict[str, Any]) -> None:
+        """Add a column that refers to another table, by a key that is not its id."""
         parent, column = self.tables[word], self._name_column(word)
         keys = parent.columns[parent.key_column]
         weights = [self.rng.uniform(1, 3) for _ in keys]
@@ -253,7 +255,7 @@ class World:
         for day in days:
             forms = [f"N that {verb} on {day}", f"{verb} on {day}"]
             key = f"{column} day"
-            self._add_condition(table, column, f"{test} = '{day}'", forms, (f"{guess} = '{day}'",), key)
+            self._add_condition(table, column, f"{test} = '{day}'", forms, (f"{guess} = '{day}'",), key=key)
         period = self._name_column("period")
         names, numbers = count_periods(drawn, rng)
         table.columns[period] = numbers
@@ -272,14 +274,9 @@ class World:
         guesses: tuple[str, ...],
         key: str = "",
     ) -> None:
+        """Add what can be asked of a column; without a key, the condition is a convention of its own."""
         key = key or sql.replace("{}", column)
         table.conditions.append(Condition(column, sql, tuple(forms), key, guesses))
-
-    def connect(self) -> sqlite3.Connection:
-        """Return the database in memory."""
-        database = sqlite3.connect(":memory:")
-        database.executescript(self.script())
-        return database
 
     def script(self) -> str:
         """Return the schema and the rows as SQL, about a hundred characters a line."""

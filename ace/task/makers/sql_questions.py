@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.sql_world import Condition, Link, Measure, Table
+from ace.task.makers.sql_world import Condition, Link, Measure, Table
 
 COUNTS = (
     "How many {} are there?",
@@ -54,17 +54,18 @@ class Query:
 
     @property
     def keys(self) -> set[str]:
+        """Return the conventions that must be known."""
         parts = [*self.conditions, *self.others, self.measure, self.link]
         return {part.key for part in parts if part and part.key}
 
     @property
     def shape(self) -> tuple[str, ...]:
-        """What must be known to answer it: equal for two questions that differ in a number or a form only."""
+        """Return what must be known: equal for two questions that differ in a number or a form only."""
         return ("sum" if self.measure else "rows", *sorted(self.keys))
 
     @property
     def parts(self) -> tuple[Condition | Link, ...]:
-        """What is said of the noun that is asked for."""
+        """Return what is said of the noun that is asked for."""
         return (*self.conditions, self.link) if self.link else self.conditions
 
     def render(self, conditions: Sequence[str], factor: str, join: str) -> str:
@@ -76,16 +77,19 @@ class Query:
         if self.link and self.parent:
             source += f" JOIN {self.parent.name} ON {prefix}{self.link.column} = {self.parent.name}.{join}"
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return f"SELECT {selected or f'{self.answer}({column}){factor}'} FROM {source}{where}"
+        return f"SELECT {selected or f'{self.answer}({column}){factor}'} FROM {source}{where}"  # noqa: S608
 
     def gold(self) -> str:
+        """Return the right statement."""
         factor = f" {self.measure.factor}" if self.measure else ""
         return self.render(self._tests(), factor, self.parent.key_column if self.parent else "")
 
     def _tests(self) -> list[str]:
+        """Return the SQL of each condition, those on the parent last."""
         return [self._place(part, part.sql) for part in (*self.conditions, *self.others)]
 
     def _place(self, part: Condition, sql: str) -> str:
+        """Return the SQL of a condition with the name of its column."""
         table = self.parent if part in self.others and self.parent else self.table
         return sql.replace("{}", f"{table.name}.{part.column}" if self.link else part.column)
 
@@ -110,6 +114,7 @@ class Writer:
     """Words queries, in another form each time."""
 
     def __init__(self, rng: Random) -> None:
+        """Take a generator of random numbers."""
         self.rng = rng
         self.chosen: list[str] = []  # the forms of the last question
 
@@ -154,7 +159,12 @@ class Writer:
         return (re.sub(r"\bN\b", noun, linked[0]) if linked else noun), verb
 
     def _describe_parent(self, query: Query) -> str:
-        assert query.parent
+        """Return the words for the parents that are joined: a name, or a noun with what belongs to it.
+
+        Raises ValueError for a question without a join.
+        """
+        if query.parent is None:
+            raise ValueError("The question has no join.")
         for part in query.others:
             if part.column == query.parent.label:
                 return part.sql.split("'")[1]
