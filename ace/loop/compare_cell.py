@@ -82,7 +82,8 @@ def _read_results(store: Store, cell: Cell, learned: Run | None, scored: Run) ->
             right = result.correct and not result.error
             taken = usage[result.calls or result.sample]
             answers.append(SampleScore(result.sample, right, score, error=result.error, usage=taken))
-            tokens.append(result.context_tokens)
+            # What a method chooses for one question counts as retrieved.
+            tokens.append(result.context_tokens + result.retrieved.get("playbook", 0))
     report = Report.from_json(scored.report or {})
     cell = replace(
         cell,
