@@ -134,7 +134,9 @@ def test_files_that_a_page_names_exist(page: str) -> None:
 def command_of(line: str) -> str:
     """`ace learn`, or `ace playbook show`: the words that are no argument."""
     words = line.split()
-    return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report", "feedback"} else words[:3])
+    return " ".join(
+        words[:2] if words[1] in {"learn", "online", "eval", "report", "feedback", "mcp"} else words[:3]
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
