@@ -116,7 +116,7 @@ class ModelNameError(InputError):
 class LessonRefused(InputError):
     """Refuse a lesson that somebody else's agent proposes.
 
-    Details: `rule`, the value of an `ace.serve.lessons.LessonRule`.
+    Details: `rule`, the value of an `ace.servers.lessons.LessonRule`.
     """
 
 

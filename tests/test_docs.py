@@ -36,6 +36,7 @@ BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORMAT_BLOCK = re.compile(r"^## (\w+)\n(?:(?!^## ).)*?^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON_BLOCK = re.compile(r"^## ([\w ]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SINGLE = {"learn", "online", "eval", "report", "feedback", "mcp"}  # commands without commands of their own
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -137,7 +138,7 @@ def command_of(line: str) -> str:
     words = line.split()
     if words[1] == "compare":  # what is no command of the group is a task
         return "ace compare show" if words[2] == "show" else "ace compare run"
-    return " ".join(words[:2] if words[1] in {"learn", "online", "eval", "report", "feedback"} else words[:3])
+    return " ".join(words[:2] if words[1] in SINGLE else words[:3])
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -29,11 +29,11 @@ from mcp.client.streamable_http import streamable_http_client
 import ace
 from ace.playbook.model import Add, Quarantine, Remove, Status
 from ace.safety.secrets import SECRET_MARK
-from ace.serve.arguments import LONGEST_LESSON, LONGEST_TEXT
-from ace.serve.lessons import LessonRule
-from ace.serve.mcp_server import make_server
-from ace.serve.open_desk import open_desk
-from ace.serve.transports import HttpPlace, mend_escapes
+from ace.servers.arguments import LONGEST_LESSON, LONGEST_TEXT
+from ace.servers.lessons import LessonRule
+from ace.servers.mcp_server import make_server
+from ace.servers.open_desk import open_desk
+from ace.servers.transports import HttpPlace, mend_escapes
 from ace.store import Store
 from ace.testing import World
 from ace.text import estimate_tokens
@@ -268,7 +268,7 @@ def test_a_fault_of_ours_is_one_error_and_no_secret_is_logged(
         assert (await caller.call("search_bullets", query="refunds"))["bullets"]
 
     ask(shop, talk)
-    (record, _) = [each for each in caplog.records if each.name == "ace.serve"]
+    (record, _) = [each for each in caplog.records if each.name == "ace.servers"]
     assert "RuntimeError: password=" in record.getMessage() and "test_mcp_serving.py" in record.getMessage()
     assert SECRET not in caplog.text
 

@@ -14,7 +14,7 @@ from ace.runs.records import Proposal, Reason, Version
 from ace.safety.copied import holds_private
 from ace.safety.injection import find_suspicion
 from ace.safety.secrets import hide_secrets
-from ace.serve.arguments import LONGEST_LESSON, LONGEST_REASON, LONGEST_SECTION
+from ace.servers.arguments import LONGEST_LESSON, LONGEST_REASON, LONGEST_SECTION
 from ace.store import Store
 
 MOST_WAITING = 1_000

@@ -18,7 +18,7 @@ from ace.playbook.model import Bullet, Status
 from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import AnswerFeedback, Version
 from ace.safety.markup import neutralise
-from ace.serve.arguments import (
+from ace.servers.arguments import (
     MOST_ROWS,
     Budget,
     PlaybookName,
@@ -28,8 +28,8 @@ from ace.serve.arguments import (
     User,
     VersionName,
 )
-from ace.serve.lessons import propose_lesson
-from ace.serve.results import (
+from ace.servers.lessons import propose_lesson
+from ace.servers.results import (
     FoundBullet,
     FoundBullets,
     History,
@@ -40,7 +40,7 @@ from ace.serve.results import (
     VersionPage,
     VersionRow,
 )
-from ace.serve.shelf import Shelf
+from ace.servers.shelf import Shelf
 from ace.store import Store
 from ace.text import estimate_tokens
 from ace.text.unicode import has_visible_text

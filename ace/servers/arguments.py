@@ -57,7 +57,7 @@ VersionName = Annotated[
     int | _Short, Field(description="A number, a branch or a tag; empty for the newest version.")
 ]
 
-# Their own, smaller bounds are those of `ace.serve.lessons`, which says by which rule a lesson is refused.
+# Their own, smaller bounds are those of `ace.servers.lessons`, which says by which rule a lesson is refused.
 Section = Annotated[_Text, Field(description=_SECTION)]
 Content = Annotated[_Text, Field(description=_LESSON)]
 WhyKnown = Annotated[_Text, Field(description=_REASON)]

@@ -12,8 +12,8 @@ from ace import api
 from ace.errors import InputError
 from ace.loop import choose_agent_task
 from ace.runs.drift import make_drift_detector
-from ace.serve.desk import Desk
-from ace.serve.shelf import Shelf
+from ace.servers.desk import Desk
+from ace.servers.shelf import Shelf
 from ace.store import Store
 from ace.task.types import Task, TaskContext
 

@@ -21,7 +21,7 @@ from ace.llm.faults import hide
 from ace.runs.answer_feedback import read_feedback
 from ace.safety.injection import find_suspicion
 from ace.safety.secrets import hide_secrets
-from ace.serve.arguments import (
+from ace.servers.arguments import (
     LONGEST_NAME,
     Answer,
     Content,
@@ -34,15 +34,15 @@ from ace.serve.arguments import (
     Section,
     WhyKnown,
 )
-from ace.serve.desk import Desk
-from ace.serve.lessons import check_lesson
-from ace.serve.results import LessonReceipt, OutcomeReceipt
+from ace.servers.desk import Desk
+from ace.servers.lessons import check_lesson
+from ace.servers.results import LessonReceipt, OutcomeReceipt
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
     from mcp.types import CallToolResult
 
-_LOG = logging.getLogger("ace.serve")
+_LOG = logging.getLogger("ace.servers")
 _LONGEST_AUTHOR = 60
 _INSTRUCTIONS = """Lessons that were learned in earlier work.
 Call get_context before you begin a piece of work, and follow the lessons that apply.
