@@ -145,6 +145,22 @@ def test_a_run_with_settings_that_are_gone_resumes_if_they_had_the_value_of_now(
         assert learn(world(), store, team(), OPTIONS, resume=True).run == 1
 
 
+def test_a_run_that_knows_no_composed_questions_resumes_without_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Settings.record
+
+    def older(settings: Settings) -> dict[str, Any]:
+        return {name: value for name, value in record(settings).items() if name != "compose"}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Settings, "record", older)
+        learn(world(), store, team(caps=Caps(calls=20)), OPTIONS)
+    with pytest.raises(InputError, match="other compose"):
+        learn(world(), store, team(), replace(OPTIONS, compose=True), resume=True)
+    assert learn(world(), store, team(), OPTIONS, resume=True).run == 1
+
+
 def test_resume_wants_the_same_samples(store: Store) -> None:
     learn(world(), store, team(caps=Caps(calls=5)), OPTIONS)
     with pytest.raises(InputError, match="other samples"):
