@@ -44,6 +44,9 @@ class CodingAgent:
     most_bytes: int
     """Of UTF-8 that a hook may show; of a longer text the model sees a part only."""
 
+    end_seconds: int = 30
+    """The most time that it gives a hook at a session's end; then it kills it."""
+
     note: str
     """What a person must know after an installation; "" for nothing."""
 
@@ -73,6 +76,7 @@ CODEX = CodingAgent(
     folder_variable="CODEX_HOME",
     file="hooks.json",
     most_bytes=10_000,
+    end_seconds=3,
     note="Codex runs a new hook only after you have trusted it: start `codex`, and review it under /hooks.",
 )
 AGENTS = {agent.name: agent for agent in (CLAUDE_CODE, CODEX)}
