@@ -128,6 +128,8 @@ def serve_to_claude_code(desk: Desk) -> list[str]:
 def set_up_codex(desk: Desk) -> list[str]:
     """Return the command that asks Codex the question, in a session without a person, who trusts hooks."""
     program = find_program("ACE_CODEX", "codex/node_modules/@openai/codex-*/vendor/*/bin/codex")
+    if slowness() > 5:
+        pytest.skip("Codex ends a hook after 3 seconds, and this machine is too busy for that")
     home = desk.folder / "home" / "codex"
     home.mkdir()
     (home / "config.toml").write_text(CODEX_CONFIG.format(address=desk.server.address))

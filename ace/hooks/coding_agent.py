@@ -47,6 +47,9 @@ class CodingAgent:
     off_switch: str = ""
     """The key of its settings that turns all hooks off where it is true; "" where there is none."""
 
+    end_seconds: int = 30
+    """The most time that it gives a hook at a session's end; then it kills it."""
+
     note: str
     """What a person must know after an installation; "" for nothing."""
 
@@ -83,6 +86,7 @@ CODEX = CodingAgent(
     folder_variable="CODEX_HOME",
     file="hooks.json",
     most_bytes=10_000,
+    end_seconds=3,
     note="Codex runs a new hook only after you have trusted it: start `codex`, and review it under /hooks.",
 )
 AGENTS = {agent.name: agent for agent in (CLAUDE_CODE, CODEX)}

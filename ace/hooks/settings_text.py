@@ -49,7 +49,8 @@ def install_hooks(text: str, agent: CodingAgent, commands: Mapping[Moment, Seque
             if list(ours[0].words) != list(words):
                 text = replace_value(text, (*ours[0].path, "command"), command)
             continue
-        group = {_HOOKS: [{"type": "command", "command": command, "timeout": _TIMEOUT}]}
+        seconds = agent.end_seconds if moment is Moment.END else _TIMEOUT
+        group = {_HOOKS: [{"type": "command", "command": command, "timeout": seconds}]}
         if _HOOKS not in settings:
             text = append_value(text, (), {event: [group]}, _HOOKS)
         elif event not in settings[_HOOKS]:
