@@ -35,7 +35,7 @@ from ace.task.environments.tools.mcp_servers import (
 from ace.task.environments.tools.mcp_toml import load_mcp_servers
 from ace.task.environments.tools.mcp_workspace import McpWorkspace
 from ace.task.guarded_workspace import open_workspace
-from ace.task.own_module import find_code
+from ace.task.own_module import find_claims
 from ace.task.toml_table import TomlTable
 from ace.task.trust import hash_code, require_trust
 from ace.task.workspace import Observation, ToolCall
@@ -606,10 +606,10 @@ def test_what_does_not_fit_names_server_and_key(tmp_path: Path, lines: str, fiel
 def test_a_server_of_a_task_from_elsewhere_is_asked_about(tmp_path: Path, lines: str) -> None:
     (tmp_path / "s.sh").write_text("exit 1")
     table = read_table(tmp_path, f"[tools.mcpServers.a]\n{lines}")
-    code, files = find_code(table)
-    assert set(code) == {"tools.mcpServers.a"}
+    claims, files = find_claims(table)
+    assert set(claims) == {"tools.mcpServers.a"}
     with pytest.raises(UntrustedCode):
-        require_trust(tmp_path, *next(iter(code.items())), files)
+        require_trust(tmp_path, *next(iter(claims.items())), files)
     before = hash_code(tmp_path, files)
     (tmp_path / "s.sh").write_text("exit 2")
     assert (hash_code(tmp_path, files) != before) == ("s.sh" in lines)
