@@ -33,7 +33,7 @@ from ace.text import estimate_tokens
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 WRITER_SHARE = 0.4  # of a prompt, at most: for what the writer of a long answer adds to it
 # Counts that are kept: the same lines and prefixes are counted again and again, and prefixes are large.
-_LINES = 4096  # entries
+_LINES = 131_072  # entries: a cache smaller than the playbook would miss every line of every prompt
 _PROMPTS = 64  # entries
 _LINE = 1000  # characters up to which a text is a line
 
