@@ -44,6 +44,10 @@ def run(notebook: Path, folder: Path, *, mode: str) -> nbformat.NotebookNode:
     client.resources = {"metadata": {"path": str(folder)}}
     client.execute(env={**os.environ, "ACE_MODE": mode, "PYTHONPATH": path})
     executed.metadata.language_info = {"name": "python"}  # not which Python it was
+    outputs = (output for cell in executed.cells for output in cell.get("outputs", ()))
+    for data in (output.get("data", {}) for output in outputs):
+        if "text/html" in data:
+            data.pop("text/plain", None)  # the same again, as code
     return executed
 
 
