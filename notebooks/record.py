@@ -1,9 +1,10 @@
-"""Ask the real model again: runs the notebooks, records their calls and keeps their outputs.
+"""Run the notebooks anew: ask the real model where one is recorded, and keep calls and outputs.
 
     python notebooks/record.py [NAME ...]
 
 Needed when a prompt or a notebook has changed, because a recording answers the requests it holds and no
-others. Takes some minutes; nothing is overwritten until a notebook has run to its end.
+others. Notebooks whose model is a script need no recording. Nothing is overwritten until a notebook has run
+to its end.
 """
 
 from __future__ import annotations

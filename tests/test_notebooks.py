@@ -47,6 +47,18 @@ def test_uses_public_names_only(file: Path) -> None:
     assert used <= set(ace.__all__)
 
 
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_says_first_that_its_model_is_a_script(file: Path) -> None:
+    cells = nbformat.read(file, as_version=4).cells
+    scripted = any("from ace.testing import World" in cell.source for cell in cells)
+    assert scripted is (" is a script" in cells[0].source)
+
+
+def test_the_manual_lists_every_notebook() -> None:
+    page = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    assert re.findall(r"notebooks/(\w+)\.ipynb", page) == [file.stem for file in NOTEBOOKS]
+
+
 def test_quickstart_learns() -> None:
     text = "".join(outputs(nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)))
     before, after = (int(right) for right in re.findall(r"(?:before|after) +(\d) of 8 right", text))
