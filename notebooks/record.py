@@ -1,9 +1,10 @@
-"""Ask the real model again: runs the notebooks, records their calls and keeps their outputs.
+"""Run the notebooks anew: ask the real model where one is recorded, and keep calls and outputs.
 
     python notebooks/record.py [NAME ...]
 
 Needed when a prompt or a notebook has changed, because a recording answers the requests it holds and no
-others. Takes some minutes; nothing is overwritten until a notebook has run to its end.
+others. Notebooks whose model is a script need no recording. Nothing is overwritten until a notebook has run
+to its end.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ def run(notebook: Path, folder: Path, *, mode: str) -> nbformat.NotebookNode:
     client.resources = {"metadata": {"path": str(folder)}}
     client.execute(env={**os.environ, "ACE_MODE": mode, "PYTHONPATH": path})
     executed.metadata.language_info = {"name": "python"}  # not which Python it was
+    outputs = (output for cell in executed.cells for output in cell.get("outputs", ()))
+    for data in (output.get("data", {}) for output in outputs):
+        if "text/html" in data:
+            data.pop("text/plain", None)  # the same again, as code
     return executed
 
 

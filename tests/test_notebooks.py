@@ -13,12 +13,16 @@ import ace
 
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")
+bs4 = pytest.importorskip("bs4")
+pytest.importorskip("matplotlib")
+pytest.importorskip("pandas")
 pytest.importorskip("ipykernel")
 
 from notebooks.record import run  # noqa: E402 (needs what may be missing)
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TIMES = {"seconds", "started", "ended"}
 CLOCK = re.compile(r"It took \d+ min \d+ s")
 
 
@@ -43,6 +47,18 @@ def test_uses_public_names_only(file: Path) -> None:
     assert used <= set(ace.__all__)
 
 
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_says_first_that_its_model_is_a_script(file: Path) -> None:
+    cells = nbformat.read(file, as_version=4).cells
+    scripted = any("from ace.testing import World" in cell.source for cell in cells)
+    assert scripted is (" is a script" in cells[0].source)
+
+
+def test_the_manual_lists_every_notebook() -> None:
+    page = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    assert re.findall(r"notebooks/(\w+)\.ipynb", page) == [file.stem for file in NOTEBOOKS]
+
+
 def test_quickstart_learns() -> None:
     text = "".join(outputs(nbformat.read(ROOT / "notebooks" / "01_quickstart.ipynb", as_version=4)))
     before, after = (int(right) for right in re.findall(r"(?:before|after) +(\d) of 8 right", text))
@@ -54,11 +70,24 @@ def test_recordings_are_small() -> None:
 
 
 def outputs(notebook: Any) -> list[str]:
-    """What the cells print and show, but for the time that it took."""
-    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    texts = (
-        output.get("text") or output.get("data", {}).get("text/plain", "")
-        for cell in cells
-        for output in cell.outputs
-    )
-    return [CLOCK.sub("It took some time", text) for text in texts]
+    """Return what the cells print and show, without times and without what is in a picture."""
+    texts = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            table = data.get("text/html")
+            text = read_tables(table) if table else output.get("text") or data.get("text/plain", "")
+            texts.append(CLOCK.sub("It took some time", text))
+    return texts
+
+
+def read_tables(page: str) -> str:
+    """Return the text of a page without the columns that hold a time."""
+    soup = bs4.BeautifulSoup(page, "html.parser")
+    for table in soup.find_all("table"):
+        head = [cell.get_text() for cell in table.find("tr").find_all("th")]
+        for row in table.find_all("tr"):
+            for name, cell in zip(head, row.find_all(["th", "td"]), strict=False):
+                if name in TIMES:
+                    cell.decompose()
+    return str(soup.get_text("\n"))
