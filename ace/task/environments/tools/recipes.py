@@ -346,5 +346,7 @@ def _read_numbers(ways: Sequence[Way], tool: str, name: str) -> set[int]:
             value: Any = group[0].call.arguments.get(name)
             if group[0].call.name != tool or value is None or way.find_sources(place, value):
                 continue
+            if way.states(value) and not to_text(value).isdecimal():
+                continue  # a name with a number in it
             numbers.update(int(way.words[word]) for word in find_numbers(way, value)[:1])
     return numbers

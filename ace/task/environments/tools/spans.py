@@ -43,6 +43,27 @@ def find_spans(uses: Sequence[Use], ways: Sequence[Way]) -> list[str]:
     return spans
 
 
+def describe_form(uses: Sequence[Use]) -> str:
+    """Return what the parts of values are made of, in order; "" where they have no form in common.
+
+    A small model goes by such a sentence where examples alone would let it guess another form.
+    """
+    parts = [split_parts(use.value) for use in uses]
+    if len(uses) < 2 or len(set(map(len, parts))) != 1:
+        return ""
+    texts, fixed = list[str](), ""
+    for column in zip(*parts, strict=True):
+        if len(set(column)) == 1:
+            fixed += column[0]
+            continue
+        part, rest = _describe_part(uses, column)
+        if not part:
+            return ""
+        texts += [f'"{fixed}"', part] if fixed else [part]
+        fixed = rest
+    return ", then ".join([*texts, f'"{fixed}"'] if fixed else texts) if texts else ""
+
+
 def find_numbers(way: Way, value: Any) -> list[int]:
     """Return the places of the numbers that the figures of a value begin or end with, the longest first."""
     figures = [part for part in split_parts(value) if part.isdigit()]
@@ -57,6 +78,24 @@ def find_numbers(way: Way, value: Any) -> list[int]:
 def count_ways(word: str, ways: Sequence[Way]) -> int:
     """Return how many questions have a word, in whatever case."""
     return sum(word in way.kind_words for way in ways)
+
+
+def _describe_part(uses: Sequence[Use], column: Sequence[str]) -> tuple[str, str]:
+    """Return what one part of all values is made of, and what always follows it; "" where that differs."""
+    sizes = set(map(len, column))
+    if all(use.way.find_part(part) for use, part in zip(uses, column, strict=True)):
+        size = f" {sizes.pop()} " if len(sizes) == 1 else " "
+        if all(part.isdigit() for part in column):
+            return f"the number in{size}digits" if any(
+                part[0] == "0" for part in column
+            ) else "the number", ""
+        letters = "capital letters" if all(part.isupper() for part in column) else "letters"
+        return (f"the first{size}{letters} of the word" if size != " " else "the word"), ""
+    rests = set[str]()
+    for use, part in zip(uses, column, strict=True):
+        numbers = [use.way.words[place] for place in find_numbers(use.way, part)]
+        rests.add(next((part.removeprefix(number) for number in numbers if part.startswith(number)), ""))
+    return ("the number", rests.pop()) if len(rests) == 1 and rests != {""} else ("", "")
 
 
 def _find_repeated(uses: Sequence[Use]) -> list[list[int]]:

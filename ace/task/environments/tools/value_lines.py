@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 
 from ace.task.attempt import write_value
-from ace.task.environments.tools.spans import Use, count_ways, find_spans
+from ace.task.environments.tools.spans import Use, count_ways, describe_form, find_spans
 from ace.task.environments.tools.ways import Way, split_blocks, split_parts
 
 _MOST_EXAMPLES = 3
@@ -27,8 +27,8 @@ def write_value_line(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> str
     small model goes on from the name of the argument with what followed it before.
     """
     codes, is_whole = _group_codes(name, uses)
-    examples = "" if is_whole else _write_examples(name, uses, ways)
-    return "; ".join(filter(None, (examples, _write_codes(codes, ways))))
+    parts = () if is_whole else (describe_form(uses), _write_examples(name, uses, ways))
+    return "; ".join(filter(None, (*parts, _write_codes(codes, ways))))
 
 
 def find_value_words(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> set[str]:
