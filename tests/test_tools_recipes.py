@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace.task.environments.tools.recipes import choose_round, write_limit, write_recipes
-from ace.task.environments.tools.spans import Use, describe_form, find_spans
 from ace.task.environments.tools.value_lines import find_value_words, write_value_line
+from ace.task.environments.tools.value_spans import Use, describe_form, find_spans
 from ace.task.environments.tools.ways import Step, Way
 from ace.task.workspace import ToolCall
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ace.task.attempt import write_value
-from ace.task.environments.tools.spans import Use, find_numbers
 from ace.task.environments.tools.value_lines import find_value_words, write_value_line
+from ace.task.environments.tools.value_spans import Use, find_numbers
 from ace.task.environments.tools.ways import Step, Way
 from ace.task.wording import Suggestion
 from ace.task.workspace import to_text

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 
 from ace.task.attempt import write_value
-from ace.task.environments.tools.spans import Use, count_ways, describe_form, find_spans
+from ace.task.environments.tools.value_spans import Use, count_ways, describe_form, find_spans
 from ace.task.environments.tools.ways import Way, split_blocks, split_parts
 
 _MOST_EXAMPLES = 3

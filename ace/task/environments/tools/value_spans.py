@@ -36,7 +36,7 @@ def find_spans(uses: Sequence[Use], ways: Sequence[Way]) -> list[str]:
     spans = []
     for (way, own), is_repeated, near in zip(pairs, repeated, beside, strict=True):
         if own and not is_repeated and not near and _are_numbers(way, own):
-            near = [place for place in (max(own) + 1, min(own) - 1) if _is_rare(way, place, ways)]
+            near = [place for place in (max(own) + 1, min(own) - 1) if _is_rare(way, place, ways)][:1]
         every = [*own, *near]
         words = way.words[min(every) : max(every) + 1] if every else []
         spans.append(" ".join(words) if len(words) <= 2 * len(every) + 2 else "")
@@ -182,5 +182,10 @@ def _belongs(way: Way, place: int) -> bool:
 
 
 def _is_rare(way: Way, place: int, ways: Sequence[Way]) -> bool:
-    """Return whether few other questions have the word at a place beside a number."""
-    return _belongs(way, place) and count_ways(way.words[place].casefold(), ways) <= max(1, _RARE * len(ways))
+    """Return whether few other questions have the word at a place beside a number.
+
+    What follows the number may be the name of something, as "24 apples".
+    """
+    is_name = 0 < place < len(way.words) and way.words[place].isalpha() and way.words[place - 1].isdecimal()
+    word = way.words[place].casefold() if is_name or _belongs(way, place) else ""
+    return bool(word) and count_ways(word, ways) <= max(1, _RARE * len(ways))
