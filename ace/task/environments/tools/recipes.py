@@ -115,7 +115,7 @@ def list_kinds(own: Way, others: Sequence[Way]) -> list[tuple[Way, list[Way]]]:
 def renew_recipe(kind: str, procedure: str, known: Sequence[str]) -> Iterator[Suggestion]:
     """Yield a recipe that is new, or that says for which numbers it is where the known one does not."""
     text = f"{kind}: {procedure}"
-    before = next((line for line in known if line.endswith(f": {procedure}")), "")
+    before = next((line for line in known if f": {procedure}" in line), "")
     if not before or (_LIMIT in kind and _LIMIT not in before):
         yield Suggestion(PROCEDURES, text, replaces=before)
 
