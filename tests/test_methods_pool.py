@@ -151,3 +151,22 @@ def test_like_samples_with_the_very_same_answer_need_no_step() -> None:
     known.record_label("a", number("26", ("2 + 24 = 26", "+ 24")))
     known.record_label("b", number("26"))
     assert known.find_shared_fact(known.samples["own"]) is None
+
+
+def test_right_answers_may_come_from_all_of_training_and_from_what_was_met() -> None:
+    """The nearest come first, itself never, and those of another user neither."""
+    known = build_map()
+    own, training = known.samples["own"], [known.samples[name] for name in ("own", "c", "a")]
+    assert names(known.find_labelled(own, training, 5)) == ["a", "c"]
+    known.record_label("b", shown(False, expected="42"))
+    assert set(names(known.find_labelled(own, training, 5))) == {"a", "b", "c"}
+    assert names(known.find_labelled(own, training, 2)) == names(known.find_labelled(own, training, 5))[:2]
+    assert names(known.find_labelled(own, [], 5)) == ["b"]
+
+
+def test_right_answers_of_other_users_are_not_shown() -> None:
+    known = SampleMap()
+    owners = {"own": "ann", "shared": "", "mine": "ann", "theirs": "bob"}
+    samples = [Sample(name, f"bill {name}", {"user": user} if user else {}) for name, user in owners.items()]
+    known.add(samples)
+    assert set(names(known.find_labelled(samples[0], samples, 5))) == {"shared", "mine"}

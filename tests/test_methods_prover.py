@@ -223,3 +223,12 @@ def test_controls_are_made_once_for_all_candidates() -> None:
     one.prove((Add("m", "lessons", "new as well"),))
     assert [key for key, count in bench.draws.items() if count > 1] == []
     assert one.own_chance == Chance(1, 0)
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_what_another_sample_has_proven_is_screened_with_one_attempt(helps: bool) -> None:
+    bench = Moody(rule=lambda sample, contents, draw: helps and "new" in contents)
+    proof = prover(bench).screen(NEW)
+    assert bench.asked == ["own"] and len(proof.trials) == 1
+    assert proof.holds is helps and proof.witnesses == (("own",) if helps else ())
+    assert proof.reason is (Reason.PROVEN if helps else Reason.STILL_FAILS)

@@ -126,7 +126,7 @@ def test_a_recipe_is_split_between_the_router_and_the_owner() -> None:
             "Give … euros back: find_account(name), "
             "then pay(account=the account that find_account shows, cents), then done.",
         ),
-        ("billing", "cents of pay: cents=1200 for Ann 12, cents=3000 for Bob 30."),
+        ("billing", 'cents of pay: the number, then "00"; cents=1200 for 12 euros, cents=3000 for 30 euros.'),
         ("triage", 'Give … euros back: hand_over(to="billing", brief).'),
         ("triage", 'to of hand_over: to="billing" for euros; to="technical" for server.'),
     ]

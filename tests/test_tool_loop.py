@@ -404,7 +404,7 @@ def test_recipes_are_learned_and_proven(tmp_path: Path, profile: str) -> None:
     assert report.before and report.before.correct == 0
     assert report.after and report.after.correct == 2
     assert any(text.startswith("Put … on their shelf: find(name), then add(") for text in contents)
-    assert any(text.startswith("dozens of add: 2 for 24") for text in contents)
+    assert any(text.startswith("dozens of add: dozens=2 for 24 apples") for text in contents)
     assert any("then add(shelf=the shelf that find shows, dozens), then done." in text for text in contents)
     assert not any(re.search(r"S[0-9]", text) for text in contents), "an id of one task leaks into others"
 

@@ -22,7 +22,8 @@ from ace.task.environments.tools.recipes import (
     write_forms,
     write_procedure,
 )
-from ace.task.environments.tools.value_lines import Use, write_value_line
+from ace.task.environments.tools.value_lines import write_value_line
+from ace.task.environments.tools.value_spans import Use
 from ace.task.environments.tools.ways import Way
 from ace.task.team import Leg, Team
 from ace.task.wording import Audience, Suggestion

@@ -7,29 +7,17 @@ the same, or be one of a few codes, each of which belongs to words of the questi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
 
 from ace.task.attempt import write_value
+from ace.task.environments.tools.value_spans import Use, count_ways, describe_form, find_spans
 from ace.task.environments.tools.ways import Way, split_blocks, split_parts
 
 _MOST_EXAMPLES = 3
+_MOST_WORDY = 5  # examples, where words differ as well as numbers
 _MOST_CODES = 8
 _MOST_WORDS = 3  # for one code
-_RARE = 0.15  # of the questions, at most, have a word that may belong to a value
 _REPEATS = 1.5  # times that a value comes, on average, to be a code
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """Hold a value that was right for an argument."""
-
-    way: Way
-    """The question and the calls that it was right in."""
-
-    value: Any
-    """As the call has it, a JSON value."""
 
 
 def write_value_line(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> str:
@@ -38,6 +26,29 @@ def write_value_line(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> str
     `uses` are all of the argument `name`, `ways` all tasks that are known. A value stands as in a call: a
     small model goes on from the name of the argument with what followed it before.
     """
+    codes, is_whole = _group_codes(name, uses)
+    parts = () if is_whole else (describe_form(uses), _write_examples(name, uses, ways))
+    return "; ".join(filter(None, (*parts, _write_codes(codes, ways))))
+
+
+def find_value_words(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> set[str]:
+    """Return the words of questions, in lower case, that values of an argument are written from.
+
+    What stands beside every value, as a unit does, is none of them.
+    """
+    codes, is_whole = _group_codes(name, uses)
+    words = set[str]()
+    for found in _list_code_words(codes, ways).values():
+        words.update(found)
+    if is_whole:
+        return words
+    spans = [{word.casefold() for word in span.split() if word.isalpha()} for span in find_spans(uses, ways)]
+    spans = [span for span in spans if span]
+    return words | set[str]().union(*spans) - set.intersection(*spans) if spans else words
+
+
+def _group_codes(name: str, uses: Sequence[Use]) -> tuple[dict[str, list[Use]], bool]:
+    """Return the codes that values are, or have in them, with their uses; and whether that is all."""
     blocks = [split_blocks(use.value) for use in uses]
     codes: dict[str, list[Use]] = {}
     has_words = False  # of the questions, in a part of every value
@@ -52,12 +63,12 @@ def write_value_line(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> str
             for use, run in zip(uses, runs, strict=True):
                 codes.setdefault(f'"{run}"', []).append(use)
     written = [write_value(use.value) for use in uses]
-    if not has_words and _are_codes(written):
-        whole: dict[str, list[Use]] = {}
-        for use, text in zip(uses, written, strict=True):
-            whole.setdefault(f"{name}={text}", []).append(use)
-        return _write_codes(whole, ways)
-    return "; ".join(filter(None, (_write_examples(name, uses, ways), _write_codes(codes, ways))))
+    if has_words or not _are_codes(written):
+        return codes, False
+    whole: dict[str, list[Use]] = {}
+    for use, text in zip(uses, written, strict=True):
+        whole.setdefault(f"{name}={text}", []).append(use)
+    return whole, True
 
 
 def _are_codes(texts: Sequence[str]) -> bool:
@@ -67,13 +78,17 @@ def _are_codes(texts: Sequence[str]) -> bool:
 
 def _write_codes(codes: Mapping[str, Sequence[Use]], ways: Sequence[Way]) -> str:
     """Return each code with the words that its questions have, and those of other codes have not."""
-    texts = []
+    found = _list_code_words(codes, ways)
+    return "; ".join(f"{code} for {', '.join(words)}" for code, words in found.items() if words)
+
+
+def _list_code_words(codes: Mapping[str, Sequence[Use]], ways: Sequence[Way]) -> dict[str, list[str]]:
+    """Return the words of each code."""
+    found = {}
     for code, uses in list(codes.items())[:_MOST_CODES]:
         others = [use.way for name, having in codes.items() if name != code for use in having]
-        words = _find_words([use.way for use in uses], others, ways)
-        if words:
-            texts.append(f"{code} for {', '.join(words)}")
-    return "; ".join(texts)
+        found[code] = _find_words([use.way for use in uses], others, ways)
+    return found
 
 
 def _find_words(having: Sequence[Way], others: Sequence[Way], ways: Sequence[Way]) -> list[str]:
@@ -88,70 +103,41 @@ def _find_words(having: Sequence[Way], others: Sequence[Way], ways: Sequence[Way
         words -= {word for other in others for word in other.kind_words}
         if not words:
             break
-        best = min(words, key=lambda word: (-_count(word, left), _count(word, ways), -len(word), word))
+        best = min(
+            words, key=lambda word: (-count_ways(word, left), count_ways(word, ways), -len(word), word)
+        )
         chosen.append(best)
         left = [way for way in left if best not in way.kind_words]
     return chosen
 
 
 def _write_examples(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> str:
-    """Return a few values, as different as can be, each with the words it is written from."""
-    pairs = dict[str, str]()  # value -> words
-    for use in uses:
-        words = _find_span(use, ways)
-        if words:
-            pairs.setdefault(write_value(use.value), words)
-    chosen = list(pairs)[:1]
-    while len(chosen) < min(_MOST_EXAMPLES, len(pairs)):
-        rest = [value for value in pairs if value not in chosen]
-        likeness = {}
-        for value in rest:
-            ratios = [SequenceMatcher(None, value, other, autojunk=False).ratio() for other in chosen]
-            likeness[value] = max(ratios)
-        chosen.append(min(rest, key=likeness.__getitem__))
-    return ", ".join(f"{name}={value} for {pairs[value]}" for value in chosen)
+    """Return a few values, as different as can be, each with the words it is written from.
 
-
-def _find_span(use: Use, ways: Sequence[Way]) -> str:
-    """Return the words of a question that a value is written from; "" where nothing speaks for any.
-
-    Those that it repeats, or else a number that shows in it or may be converted into it, with a word beside
-    it that few other questions have.
+    Those of the smallest and of the largest number come first, where there is one in each.
     """
-    way = use.way
-    places: list[int] = []
-    for part in split_parts(use.value):
-        if part.isalnum():
-            places += way.find_part(part)[:1]
-    if not places:
-        places = find_numbers(way, use.value)[:1]
-        numbers = [place for place, word in enumerate(way.words) if word.isdecimal()]
-        has_figures = any(part.isdigit() for part in split_parts(use.value))
-        if not places and len(numbers) == 1 and has_figures:
-            places = numbers  # it may be converted
-        most = max(1, _RARE * len(ways))
-        for place in [place + step for place in places for step in (-1, 1)]:
-            if 0 <= place < len(way.words):
-                word = way.words[place]
-                if word.isalpha() and _count(word.casefold(), ways) <= most:
-                    places.append(place)
-    if not places:
-        return ""
-    words = way.words[min(places) : max(places) + 1]
-    return " ".join(words) if len(words) <= 2 * len(places) + 2 else ""
-
-
-def find_numbers(way: Way, value: Any) -> list[int]:
-    """Return the places of the numbers that the figures of a value begin or end with, the longest first."""
-    figures = [part for part in split_parts(value) if part.isdigit()]
-    places = []
-    for place, word in enumerate(way.words):
-        number = word.lstrip("0") if word.isdecimal() else ""
-        if number and any(figure.startswith(number) or figure.endswith(number) for figure in figures):
-            places.append(place)
-    return sorted(places, key=lambda place: -len(way.words[place]))
-
-
-def _count(word: str, ways: Sequence[Way]) -> int:
-    """Return how many questions have a word, in whatever case."""
-    return sum(word in way.kind_words for way in ways)
+    pairs = dict[str, list[str]]()  # value -> words
+    for use, span in zip(uses, find_spans(uses, ways), strict=True):
+        if span:
+            pairs.setdefault(write_value(use.value), span.split())
+    numbers = dict[str, int]()
+    for value, words in pairs.items():
+        figures = [int(word) for word in words if word.isdecimal()]
+        if len(figures) == 1:
+            numbers[value] = figures[0]
+    chosen = list(pairs)[:1]
+    if pairs and len(numbers) == len(pairs):
+        ends = min(pairs, key=numbers.__getitem__), max(pairs, key=numbers.__getitem__)
+        chosen = list(dict.fromkeys(ends))
+    while len(chosen) < min(_MOST_WORDY, len(pairs)):
+        shown = {word for value in chosen for word in pairs[value]}
+        likeness = {}
+        for value in [value for value in pairs if value not in chosen]:
+            ratios = [SequenceMatcher(None, value, other, autojunk=False).ratio() for other in chosen]
+            has_news = any(word.isalpha() and word not in shown for word in pairs[value])
+            likeness[value] = (not has_news, max(ratios))
+        following = min(likeness, key=likeness.__getitem__)
+        if len(chosen) >= _MOST_EXAMPLES and likeness[following][0]:
+            break
+        chosen.append(following)
+    return ", ".join(f"{name}={value} for {' '.join(pairs[value])}" for value in chosen)

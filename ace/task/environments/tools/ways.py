@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -142,6 +142,15 @@ class Way:
                     if leaf == text and text:
                         stated = {other for other, told in beside.items() if self.states(told)}
                         found.setdefault((step.call.name, name), set()).update(stated)
+        return found
+
+    def find_stated(self, names: Collection[str]) -> set[str]:
+        """Return the values of named fields in the results that the question states, in lower case."""
+        found = set[str]()
+        for step in self.steps:
+            for name, leaf, _ in step.leaves():
+                if name in names and self.states(leaf):
+                    found.add(leaf.casefold())
         return found
 
 
