@@ -123,8 +123,8 @@ def render(figures: dict[str, dict[str, Any]], command: str) -> str:
         idle = f"{sum(found['nothing'].values()):g}"
         cells = [name, sizes, len(found["left_out"]), f"{right} of {found['rows']}", idle, found["date"]]
         lines.append(f"| {' | '.join(map(str, cells))} |")
-        notes += [f"* {name}, {row}: the gold answer fails: {why}" for row, why in found["wrong"].items()]
-        notes += [f"* {name}, {row}: left out: {why}" for row, why in found["left_out"].items()]
+        notes += [f"* {name}, {row}: the gold answer fails: `{why}`" for row, why in found["wrong"].items()]
+        notes += [f"* {name}, {row}: left out: `{why}`" for row, why in found["left_out"].items()]
         if found["nothing"]:
             notes.append(f"* {name}: doing nothing scores in {', '.join(found['nothing'])}")
         notes += [f"* {name}: {problem}" for problem in found["problems"]]

@@ -31,7 +31,7 @@ PROMISED = {
 }  # fmt: skip
 MORE = {
     "kind", "learned", "models", "run", "selected", "stopped", "validated", "verified", "quarantined",
-    "recorded", "skipped", "comparisons", "epochs",
+    "recorded", "skipped", "comparisons", "epochs", "learning_end", "learning_calls",
     "recent", "changes", "unjudged",
     "notes",
 }  # fmt: skip

@@ -46,6 +46,8 @@ NOT_RUN = {
     "docs/mcp.md": "needs an MCP server on an address: tests/test_mcp.py opens such servers",
     "docs/api.md 4": "needs a store with a history: tests/test_docs.py executes it on one",
     "docs/documents.md": "needs a folder of documents: tests/test_docs.py executes it on one",
+    "docs/compare.md": "compares on a task folder of the checkout: tests/test_compare_study.py does",
+    "docs/worlds.md": "needs the packages of the worlds: `just adapters` executes each",
     "docs/own-agent.md": "asks a provider: tests/test_loop_own_agent.py executes it with one on loopback",
     "README.md": "tests/test_api.py executes it with a scripted model in place of the local one",
 }
@@ -223,6 +225,7 @@ def options_of(arguments: list[str]) -> set[str]:
     for word in arguments:
         children = getattr(command, "commands", {})
         if word not in children:
+            command = children.get(getattr(command, "default", ""), command)
             break
         command = children[word]
     return {name for each in command.params for name in (*each.opts, *each.secondary_opts)} | {"--help"}

@@ -38,10 +38,12 @@ class TaskOrCommand(TyperGroup):
     A task in a folder that is named like a command is given as ./show.
     """
 
+    default = "run"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put `run` before what is neither a command nor a question for help."""
         if args and args[0] not in (*self.commands, "--help"):
-            args = ["run", *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from ace.task.types import Attempt, Environment, Outcome, Sample
 
-_PUZZLE = re.compile(r"(\d+(?:\s*\?\s*\d+)+)\s*=\s*(-?\d+)")
+_PUZZLE = re.compile(r"(?<!\d)(\d{1,12}(?:\s{0,4}\?\s{0,4}\d{1,12}){1,30})\s{0,4}=\s{0,4}(-?\d{1,12})(?!\d)")
 # Numbers with signs between them, brackets around any, and what they are said to be.
 _EXPRESSION = re.compile(
-    r"[(\s]{0,4}(?:-(?=[\d(]))?[(\s]{0,4}\d+[\s()]{0,6}"
-    r"(?:[-+*/][\s(]{0,4}(?:-(?=[\d(]))?[(]{0,4}\d+[\s()]{0,6})+(?:=\s{0,4}(-?\d+))?"
+    r"[(\s]{0,4}(?:-(?=[\d(]))?[(\s]{0,4}(?<!\d)\d{1,12}[\s()]{0,6}"
+    r"(?:[-+*/][\s(]{0,4}(?:-(?=[\d(]))?[(]{0,4}\d{1,12}[\s()]{0,6}){1,30}(?:=\s{0,4}(-?\d{1,12}))?"
 )
 _IN_ORDER = re.compile(r"\d+(?:\s*[-+*/]\s*\d+)*")
 _LONGEST = 2_000  # characters of an answer that are looked at

@@ -44,7 +44,7 @@ def find_value_words(name: str, uses: Sequence[Use], ways: Sequence[Way]) -> set
         return words
     spans = [{word.casefold() for word in span.split() if word.isalpha()} for span in find_spans(uses, ways)]
     spans = [span for span in spans if span]
-    return words | set[str]().union(*spans) - set.intersection(*spans) if spans else words
+    return words | set[str]().union(*spans) - spans[0].intersection(*spans) if spans else words
 
 
 def _group_codes(name: str, uses: Sequence[Use]) -> tuple[dict[str, list[Use]], bool]:
