@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from tests.pace import slowness
 
 if TYPE_CHECKING:
     from ace.store import Store
+    from tests.model_server import ModelServer
 
 # Slow is not wrong: on a busy machine a deadline, or a check how fast examples are made, fails at random.
 settings.register_profile("ace", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
@@ -71,6 +74,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
     with Store.open(tmp_path / "playbook.db") as store:
         yield store
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    """A model on loopback."""
+    from tests.model_server import ModelServer
+
+    server = ModelServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task folder in the current folder, no keys, and no patience with servers that are down."""
+    from ace.llm import Retry
+    from tests.world import write_world
+
+    write_world(tmp_path / "colours")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    impatient = partial(Retry, attempts=2, first_wait=0.01)
+    monkeypatch.setattr(importlib.import_module("ace.llm.connect"), "Retry", impatient)
 
 
 @pytest.fixture

@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from ace.llm import Retry
 from ace.store.study_file import read_study
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
 from tests.pace import patience
 from tests.test_runs_page import parsed
-from tests.world import write_world
 
 ROOT = Path(__file__).parent.parent
 Run = Callable[..., Done]
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    server = ModelServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture(autouse=True)
-def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task folder in the current folder, no keys, and no patience with servers that are down."""
-    write_world(tmp_path / "colours")
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    impatient = partial(Retry, attempts=2, first_wait=0.01)
-    monkeypatch.setattr(importlib.import_module("ace.llm.connect"), "Retry", impatient)
+pytestmark = pytest.mark.usefixtures("colours")
 
 
 def arguments(server: ModelServer, *more: str) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from ace.llm import Request, Retry, Role
+from ace.llm import Request, Role
 from ace.store import Store
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
 from tests.pace import patience
-from tests.world import says, write_world
+from tests.world import says
 
 ROOT = Path(__file__).parent.parent
 # What scripts may rely on, and what else there is.
@@ -39,22 +38,7 @@ SCORE = {"correct", "total", "accuracy", "ci95"} | {"errors"}
 USAGE = {"calls", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "cost"}
 
 Run = Callable[..., Done]
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    server = ModelServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture(autouse=True)
-def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task folder in the current folder, no keys, and no patience with servers that are down."""
-    write_world(tmp_path / "colours")
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    impatient = partial(Retry, attempts=2, first_wait=0.01)
-    monkeypatch.setattr(importlib.import_module("ace.llm.connect"), "Retry", impatient)
+pytestmark = pytest.mark.usefixtures("colours")
 
 
 def arguments(command: str, server: ModelServer, *more: str) -> list[str]:

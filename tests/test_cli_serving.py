@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,6 @@ from tests.cli import Ace
 from tests.model_server import ModelServer
 from tests.pace import patience
 from tests.world import LESSON, SECRET, write_world
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    server = ModelServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture(autouse=True)

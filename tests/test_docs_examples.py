@@ -104,7 +104,7 @@ SETUPS: dict[str, Callable[[Path], dict[str, Any]]] = {
 @pytest.mark.parametrize("page", PYTHON_PAGES)
 def test_python_compiles(page: str) -> None:
     for name, code in python_blocks(page):
-        compile(code, name, "exec", dont_inherit=True)
+        assert compile(code, name, "exec", dont_inherit=True).co_filename == name
 
 
 @pytest.mark.parametrize("page", [page for page in PYTHON_PAGES if page not in NOT_RUN])
@@ -114,9 +114,11 @@ def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("ace.api.connect", lambda name, **options: Model())
     monkeypatch.setattr(ace, "connect", lambda name, **options: Model(), raising=False)
     names = {"__name__": page, "ace": ace, **SETUPS.get(page, lambda folder: {})(tmp_path)}
-    for name, code in python_blocks(page):
-        if name not in NOT_RUN:
-            exec(compile(code, name, "exec", dont_inherit=True), names)
+    given = set(names)
+    blocks_to_run = [(name, code) for name, code in python_blocks(page) if name not in NOT_RUN]
+    for name, code in blocks_to_run:
+        exec(compile(code, name, "exec", dont_inherit=True), names)
+    assert set(names) > given or not blocks_to_run, "no block does anything that a later one could use"
 
 
 def test_the_world_of_functions_is_a_task(tmp_path: Path) -> None:
@@ -145,24 +147,23 @@ def test_what_is_not_run_is_there() -> None:
 def test_data_can_be_read(page: str) -> None:
     for language, text in blocks(page):
         if language == "toml":
-            tomllib.loads(text)
+            assert tomllib.loads(text)
         elif language == "json":
-            read_json(text)
+            assert read_json(text)
         elif language == "jsonl":
-            read_lines(text)
+            assert read_lines(text)
 
 
-def read_json(text: str) -> None:
+def read_json(text: str) -> Any:
     """Read one value, or JSON lines, as many a page shows a file."""
     try:
-        json.loads(text)
+        return json.loads(text)
     except ValueError:
-        read_lines(text)
+        return read_lines(text)
 
 
-def read_lines(text: str) -> None:
-    for line in text.splitlines():
-        json.loads(line)
+def read_lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def shell_blocks(page: str) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from ace.methods.ace.pool import MARGIN, SampleMap, grade, is_better, is_worse
+from ace.methods.ace.pool import SampleMap
+from ace.methods.grades import MARGIN, grade, is_better, is_worse
 from ace.methods.protocol import Trial
 from ace.task import Attempt, Fact, Feedback, FeedbackKind, Sample, Topic
 from tests.fake_lab import shown

@@ -6,7 +6,8 @@ import pytest
 
 from ace.errors import MalformedReply, ModelError, ModelUnavailable
 from ace.methods.ace.proof import Proof
-from ace.methods.ace.proposals import add_lesson, changes_use, record_failure, record_proposal
+from ace.methods.ace.proposals import add_lesson, changes_use, record_proposal
+from ace.methods.failed_replies import record_failure
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Delta, Playbook, Promote, Quarantine, Remove
 from ace.runs.records import Proposal, Reason

@@ -21,9 +21,10 @@ from ace.context.render import list_item
 from ace.llm import Request, RoleModels, ScriptedClient
 from ace.llm.prompts import question, quote_text
 from ace.loop import learn
-from ace.methods.ace.admission import collect_texts, guard_delta
+from ace.methods.ace.admission import collect_texts
 from ace.methods.ace.reflection import Case, Reflect
 from ace.methods.ace.reflector import Reflector
+from ace.methods.guard import guard_delta
 from ace.methods.protocol import Trial
 from ace.playbook import Add, Bullet, Playbook, Quarantine, Revise, Status, apply, from_markdown
 from ace.playbook.formats import detect_format

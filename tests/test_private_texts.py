@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import ace
-from ace.methods.ace.admission import guard_delta
+from ace.methods.guard import guard_delta
 from ace.playbook import Add, Playbook, Quarantine
 from ace.playbook.model import Merge, Revise
 from ace.runs.records import Reason

@@ -20,7 +20,7 @@ from ace.llm.client import Client, Subject
 from ace.llm.embedding import Embedder
 from ace.llm.prompts import question, quote_text
 from ace.llm.role_models import RoleModels
-from ace.methods.ace.proposals import record_failure
+from ace.methods.failed_replies import record_failure
 from ace.methods.kept_text import (
     ask_for_text,
     describe_trial,

@@ -19,7 +19,7 @@ from ace.context.render import Rendered
 from ace.errors import AceError, BudgetSpent, CapReached, InputError, ModelError, ModelUnavailable
 from ace.llm.client import Client, Message, Request, Role, Subject
 from ace.llm.role_models import RoleModels
-from ace.methods.ace.pool import grade
+from ace.methods.grades import grade
 from ace.methods.kept_text import describe_trial, find_longest, find_text, record_text, replace_text
 from ace.methods.protocol import Chore, Chores, Equipment, Lab, Moment, State, Summary, Trial, Update
 from ace.methods.shown_bullets import show_bullets

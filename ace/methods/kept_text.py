@@ -12,7 +12,7 @@ from typing import Any
 from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import messages, question, quote_field, quote_text, render
 from ace.llm.window import window_of
-from ace.methods.ace.admission import guard_delta
+from ace.methods.guard import guard_delta
 from ace.methods.protocol import Trial, Update
 from ace.playbook.model import Add, Bullet, Delta, Playbook, Revise, bullet_id
 from ace.runs.records import Proposal, Reason

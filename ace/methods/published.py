@@ -23,7 +23,7 @@ from ace.errors import ModelError
 from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import messages, quote_text, render
 from ace.llm.role_models import RoleModels
-from ace.methods.ace.proposals import record_failure
+from ace.methods.failed_replies import record_failure
 from ace.methods.kept_text import describe_trial, find_longest, is_for_all, record_text
 from ace.methods.protocol import Equipment, Lab, State, Trial, Update
 from ace.methods.stateless import Stateless

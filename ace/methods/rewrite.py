@@ -14,7 +14,7 @@ from ace.errors import ModelError
 from ace.llm.client import Client, Subject
 from ace.llm.prompts import quote_text
 from ace.llm.role_models import RoleModels
-from ace.methods.ace.proposals import record_failure
+from ace.methods.failed_replies import record_failure
 from ace.methods.kept_text import (
     ask_for_text,
     describe_trial,
@@ -84,8 +84,8 @@ class Rewrite(Stateless):
         episodes = [trial.episode for trial in trials]
         old = find_text(playbook, SECTION)
         delta = replace_text(playbook, SECTION, text, episodes) if text else ()
-        gone = tuple(Remove(bullet.id) for bullet in bullets if old is None or bullet.id != old.id)
-        return record_text(self.name, trials, (*gone, *delta) if delta else (), playbook)
+        removals = tuple(Remove(bullet.id) for bullet in bullets if old is None or bullet.id != old.id)
+        return record_text(self.name, trials, (*removals, *delta) if delta else (), playbook)
 
 
 def build_rewrite(models: RoleModels, settings: Settings, equipment: Equipment) -> Rewrite:

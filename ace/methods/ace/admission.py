@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 
 from ace.methods.ace.pool import Labelled
 from ace.methods.protocol import Trial
-from ace.playbook.model import Add, Delta, Merge, Operation, Playbook, Promote, Quarantine, Revise
+from ace.playbook.model import Add, Delta, Playbook, Quarantine
 from ace.safety.copied import find_copied_sentence, holds_private
 from ace.safety.injection import find_suspicion
-from ace.safety.secrets import hide_secrets
 from ace.task.types import Attempt, Feedback, TurnKind
 from ace.text.mentions import find_mentions
 
@@ -99,37 +98,3 @@ def quarantine_new(adds: Iterable[Add], playbook: Playbook) -> Delta:
     """Return the delta that puts lessons into quarantine, each once, except those the playbook has or had."""
     new = {add.id: add for add in adds if add.id not in playbook.bullets}
     return tuple(operation for add in new.values() for operation in (add, Quarantine(add.id)))
-
-
-def guard_delta(delta: Delta, playbook: Playbook, private: Iterable[str] = ()) -> Delta:
-    """Return a delta in which nothing suspicious becomes active: the last look before a commit.
-
-    What holds one of the `private` texts is left out, and secrets are hidden.
-    What is added waits. A bullet that is there keeps the text it has, and one that waits goes on waiting.
-    What a person has let in may stay, and be cited and voted for.
-    """
-    waiting = {operation.id for operation in delta if isinstance(operation, Quarantine)}
-    bullets = playbook.bullets
-    safe: list[Operation] = []
-    private = tuple(private)
-    dropped = set[str]()
-    for operation in delta:
-        if isinstance(operation, Add | Revise | Merge):
-            if holds_private(operation.content, private):
-                dropped.add(operation.into if isinstance(operation, Merge) else operation.id)
-                continue
-            operation = replace(operation, content=hide_secrets(operation.content))
-        elif isinstance(operation, Quarantine) and operation.id in dropped:
-            continue
-        match operation:
-            case Add(id=name, content=content) if name not in waiting and find_suspicion(content):
-                safe += [operation, Quarantine(name)]
-            case Revise(id=name, content=content) | Merge(into=name, content=content) if (
-                name not in bullets or bullets[name].content != content
-            ) and find_suspicion(content):
-                continue
-            case Promote(id=name) if name in bullets and find_suspicion(bullets[name].content):
-                continue
-            case _:
-                safe.append(operation)
-    return tuple(safe)

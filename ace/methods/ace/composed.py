@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.pool import SampleMap, grade, is_better
+from ace.methods.ace.pool import SampleMap
+from ace.methods.grades import grade, is_better
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.model import Playbook
 from ace.task.types import Sample

@@ -14,7 +14,8 @@ from ace.errors import ModelError
 from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proposals import record_failure, record_proposal
+from ace.methods.ace.proposals import record_proposal
+from ace.methods.failed_replies import record_failure
 from ace.methods.protocol import Chore, Chores, Lab, Update
 from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Bullet, Playbook

@@ -13,11 +13,11 @@ from enum import StrEnum
 
 from ace.methods.ace.chance import NO_CONTROLS
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.pool import grade
 from ace.methods.ace.proposals import changes_use
 from ace.methods.ace.reflection import FailureType
 from ace.methods.ace.refusals import identify_situation, list_refuted
 from ace.methods.ace.state import Lesson, LessonNotes
+from ace.methods.grades import grade
 from ace.methods.protocol import Trial
 from ace.playbook.model import Bullet, Delta, Playbook, Status, Vote
 from ace.task.types import FeedbackKind

@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
@@ -18,6 +17,7 @@ from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.proposals import record_proposal
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
+from ace.methods.guard import guard_delta
 from ace.methods.protocol import Bench, Chore, Lab, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove, Revise

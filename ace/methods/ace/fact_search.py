@@ -16,10 +16,11 @@ from ace.methods.ace.admission import PRIVATE, REPEATS, SourceTexts, collect_tri
 from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal
+from ace.methods.ace.proposals import add_lesson, list_contents, record_proposal
 from ace.methods.ace.quarantine import release_needed
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.unproven import accept_unproven
+from ace.methods.failed_replies import record_failure
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Playbook, Revise, Status

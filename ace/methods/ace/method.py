@@ -14,7 +14,6 @@ from functools import partial
 from ace.context.render import Rendered, render_playbook
 from ace.llm.role_models import RoleModels
 from ace.llm.window import window_of
-from ace.methods.ace.admission import guard_delta
 from ace.methods.ace.chance import read_opening
 from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.consolidation import Consolidation
@@ -31,6 +30,7 @@ from ace.methods.ace.shared_causes import explain_together
 from ace.methods.ace.state import AceState, LessonNotes
 from ace.methods.ace.study import Study
 from ace.methods.ace.together import keep_compatible
+from ace.methods.guard import guard_delta
 from ace.methods.protocol import Chore, Chores, Equipment, Lab, Moment, Summary, Trial, Update
 from ace.methods.shown_bullets import show_bullets
 from ace.playbook.delta import apply

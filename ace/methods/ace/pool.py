@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ace.methods.protocol import Trial
+from ace.methods.grades import MARGIN
 from ace.task.types import Fact, Feedback, Sample
 from ace.text.likeness import Likeness
 
-MARGIN = 0.1  # by which a graded score must rise or fall to count
 _MOST = 4  # helpers, and guards
 _MOST_SIMILAR = 2  # that a reflector is shown
 _ALIKE = 0.15  # that samples must share, in sum, for what their answers share to be no chance
@@ -33,26 +32,6 @@ class Pool:
 
     grades: Mapping[str, float] = field(default_factory=dict)
     """How good the latest attempt at each guard was, by its id."""
-
-
-def grade(feedback: Feedback) -> float | None:
-    """Return how good an attempt was, 0 to 1, as far as a learner may see; None where that is not said."""
-    solved = feedback.is_solved
-    if solved is None:
-        return None
-    return 1.0 if solved else min(feedback.score or 0.0, 1.0)
-
-
-def is_better(trial: Trial, base: float) -> bool:
-    """Return whether an attempt is right, or its score is above `base` by a margin."""
-    score = grade(trial.feedback)
-    return score is not None and (score >= 1.0 > base or score >= base + MARGIN)
-
-
-def is_worse(trial: Trial, base: float) -> bool:
-    """Return whether an attempt's score is below `base` by a margin."""
-    score = grade(trial.feedback)
-    return score is None or score <= base - MARGIN
 
 
 @dataclass(frozen=True, slots=True)

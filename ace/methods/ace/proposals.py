@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ace.errors import MalformedReply, ModelError, ModelUnavailable, describe_error
 from ace.methods.ace.proof import Proof
 from ace.methods.protocol import Trial
 from ace.playbook.model import Add, Delta, Operation, Quarantine, Revise, bullet_id
-from ace.runs.records import Proposal, Reason
+from ace.runs.records import Proposal
 
 SECTION = "lessons"
 
@@ -42,29 +41,6 @@ def record_proposal(source: Trial | str, author: str, delta: Delta, proof: Proof
         episodes=(*learned_from, *episodes),
         attempts=tuple(attempt.attempt.answer for attempt in proof.trials),
         reason=proof.reason,
-    )
-
-
-def record_failure(source: Trial | str, author: str, error: ModelError) -> Proposal:
-    """Return the record of a role's reply that could not be used, with what it said.
-
-    `source` and `author` as for `record_proposal`. The reason tells a model that is not there from one that
-    refuses, and from one whose reply has not the form that was asked for.
-    """
-    reason = Reason.REFUSED
-    if isinstance(error, ModelUnavailable):
-        reason = Reason.UNREACHABLE
-    elif isinstance(error, MalformedReply):
-        reason = Reason.UNUSABLE_REPLY
-    return Proposal(
-        sample_id=source if isinstance(source, str) else source.sample.id,
-        author=author,
-        delta=(),
-        outcome="rejected",
-        why=describe_error(error),
-        episodes=() if isinstance(source, str) else (source.episode,),
-        attempts=(str(error.details.get("text", "")),),
-        reason=reason,
     )
 
 

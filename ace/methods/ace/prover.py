@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 
 from ace.methods.ace.chance import Chance, Level
 from ace.methods.ace.composed import ComposedGuard
-from ace.methods.ace.pool import Pool, grade, is_better, is_worse
+from ace.methods.ace.pool import Pool
 from ace.methods.ace.proof import Proof
+from ace.methods.grades import grade, is_better, is_worse
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import apply
 from ace.playbook.model import Delta, Playbook

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field, replace
 
 from ace.errors import ModelError
 from ace.methods.ace.admission import PRIVATE, collect_trial_texts, quarantine_new
-from ace.methods.ace.pool import Labelled, is_better
+from ace.methods.ace.pool import Labelled
 from ace.methods.ace.proof import Proof
-from ace.methods.ace.proposals import add_lesson, list_contents, record_failure, record_proposal
+from ace.methods.ace.proposals import add_lesson, list_contents, record_proposal
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import release_needed
 from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
 from ace.methods.ace.refusals import identify_contents
 from ace.methods.ace.witness import holds_answer
+from ace.methods.failed_replies import record_failure
+from ace.methods.grades import is_better
 from ace.methods.protocol import Trial
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bullet_id

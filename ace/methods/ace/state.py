@@ -11,10 +11,11 @@ from ace.methods.ace.admission import collect_texts, list_private
 from ace.methods.ace.chance import NO_CONTROLS, Chance, read_opening
 from ace.methods.ace.composed import Compose
 from ace.methods.ace.evidence import Evidence
-from ace.methods.ace.pool import SampleMap, grade
+from ace.methods.ace.pool import SampleMap
 from ace.methods.ace.reflection import FailureType, Refuted
 from ace.methods.ace.reopened import Reopened
 from ace.methods.ace.search import Search, Waiting
+from ace.methods.grades import grade
 from ace.methods.protocol import Lab, Trial
 from ace.playbook.model import Bullet, Delta, Playbook, Status
 from ace.runs.records import Proposal

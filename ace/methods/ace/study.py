@@ -9,7 +9,7 @@ although no bullet says why was lucky, and is learned from in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ace.methods.ace.chance import Chance, Level
@@ -74,20 +74,24 @@ class Study:
     proven: Collection[tuple[str, ...]] = ()
     """The contents of suggestions that other trials of the batch have proven."""
 
+    suggested: dict[str, tuple[Delta, ...]] = field(default_factory=dict)
+    """What the environment words for each trial of the batch, by its episode, with the batch's playbook."""
+
     def study_batch(self, batch: Sequence[Trial]) -> list[Lesson]:
         """Return what each trial teaches.
 
         What the environment words alike for several is proven with one of them. For the others one attempt
         with it is enough, so they wait for their turn.
         """
-        suggested = dict(zip((t.episode for t in batch), self._map(self._list_suggested, batch), strict=True))
+        for trial, deltas in zip(batch, self._map(self._list_suggested, batch), strict=True):
+            self.suggested[trial.episode] = deltas
         lessons = dict[str, Lesson]()
         proven = set[tuple[str, ...]]()
         while len(lessons) < len(batch):
             turn = list[Trial]()
             seen = set[tuple[tuple[str, ...], ...]]()
             for trial in batch:
-                contents = suggested[trial.episode]
+                contents = tuple(tuple(list_contents(delta)) for delta in self.suggested[trial.episode])
                 is_open = proven.isdisjoint(contents)
                 if trial.episode not in lessons and not (contents and is_open and contents in seen):
                     turn.append(trial)
@@ -101,11 +105,11 @@ class Study:
     def _map(self, work: Callable[[Trial], R], trials: Sequence[Trial]) -> Iterator[R]:
         return self.lab.map(work, trials, lambda trial: self.lab.bench_of(trial).calls_for)
 
-    def _list_suggested(self, trial: Trial) -> tuple[tuple[str, ...], ...]:
-        """Return the contents of what the environment words for a failed trial."""
+    def _list_suggested(self, trial: Trial) -> tuple[Delta, ...]:
+        """Return what the environment words for a failed trial."""
         if trial.feedback.is_solved or self.state.evidence.wording:
             return ()
-        return tuple(tuple(list_contents(delta)) for delta in self._list_suggestions(trial, self.playbook))
+        return self._list_suggestions(trial, self.playbook)
 
     def study_trial(self, trial: Trial) -> Lesson:
         """Return what one trial teaches: nothing, where its label is broken or the playbook knows better.
@@ -122,7 +126,7 @@ class Study:
         wording = state.evidence.wording
         weighed = tuple(weigh_reopened(trial, state.reopened, wording))
         operations = [operation for proposal in weighed for operation in proposal.delta]
-        rest, _ = apply(self.playbook, operations)
+        rest = apply(self.playbook, operations)[0] if operations else self.playbook
         if not wording:
             lesson = self._search_lesson(trial, rest)
             return replace(lesson, proposals=(*weighed, *lesson.proposals))
@@ -226,6 +230,9 @@ class Study:
             transfers=self.settings.has(Part.TRANSFER),
             guards=self.settings.has(Part.GUARD),
         )
+        # It takes a look at many right answers to word a lesson, so that is done once for a trial.
+        suggestions = self.suggested.get(trial.episode, ()) if playbook is self.playbook else ()
+        suggestions = suggestions or self._list_suggestions(trial, playbook)
         # Where facts are put into words, they are parts of an answer, and no way to it.
         shared_fact = None if state.evidence.wording else state.map.find_shared_fact(sample)
         return Search(
@@ -236,9 +243,9 @@ class Study:
             rivals=state.list_rivals(sample, playbook),
             similar=state.map.find_similar(sample),
             worked=shared_fact.text if shared_fact else "",
-            suggestions=self._list_suggestions(trial, playbook),
+            suggestions=suggestions,
             proven=self.proven,
-            is_worded=bool(self._list_suggestions(trial, Playbook())),
+            is_worded=bool(suggestions or self._list_suggestions(trial, Playbook())),
             reader=self._find_reader(trial),
         )
 

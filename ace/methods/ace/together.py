@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ace.methods.ace.combine import combine_accepted
-from ace.methods.ace.pool import grade, is_better
 from ace.methods.ace.proposals import changes_use
 from ace.methods.ace.state import Lesson
+from ace.methods.grades import grade, is_better
 from ace.methods.protocol import Lab
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Playbook

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from ace.errors import ModelError
 from ace.methods.ace.admission import PRIVATE, SourceTexts, collect_trial_texts
 from ace.methods.ace.proof import Proof
-from ace.methods.ace.proposals import SECTION, add_lesson, record_failure, record_proposal
+from ace.methods.ace.proposals import SECTION, add_lesson, record_proposal
 from ace.methods.ace.reflection import Case, Reflect
 from ace.methods.ace.reflector import Reflector
+from ace.methods.failed_replies import record_failure
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.model import Add, Delta, Playbook, Quarantine
 from ace.runs.records import Proposal, Reason
