@@ -21,9 +21,7 @@ from ace.store import Store, connection
 from tests.cli import Ace
 from tests.model_server import ModelServer
 from tests.test_cli_end_to_end import Run, Whole, hashes, statuses
-from tests.test_cli_end_to_end import colours as colours  # fixtures
 from tests.test_cli_end_to_end import run as run
-from tests.test_cli_end_to_end import server as server
 from tests.test_cli_end_to_end import whole as whole
 from tests.test_llm_weights import FileServer, tiny
 from tests.test_task_folder import GOOD, TOML, row, write
