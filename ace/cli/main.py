@@ -18,6 +18,7 @@ from ace.cli import (
     documents_commands,
     domains_commands,
     hook_commands,
+    init_commands,
     learn_commands,
     memory_commands,
     models_commands,
@@ -38,10 +39,10 @@ app = typer.Typer(
     name="ace",
     help="An agent that gets better at its work by writing, and proving, its own playbook.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(init_commands.init)
 for command in (learn_commands.learn, learn_commands.online):
     app.command()(command)
 app.command("eval")(learn_commands.evaluate)

@@ -1,0 +1,82 @@
+"""Draws train, val and test from a seed, so that no question stands in two of them.
+
+Questions that differ in case, spaces or punctuation only are one question, as `ace tasks check` has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from ace.task.makers.draft import SPLITS, Row
+from ace.task.samples import normalize_question
+
+MOST: Mapping[str, int] = {"train": 200, "val": 50, "test": 100}
+"""What a split gets at most where nobody asks for more: an evening's work of a small model, not a week's."""
+
+_SHARES = {"test": 0.25, "val": 0.1}  # of the questions; the rest is train
+_FEWEST = {"test": 4, "val": 20}  # questions from which on such a split is drawn
+
+
+def join_repeated(rows: Sequence[Row], places: Mapping[str, str]) -> tuple[list[Row], dict[str, str]]:
+    """Return the rows without repetitions, and why each other one is left out, by its place.
+
+    The same question with the same answer counts once. With two answers it is asked for neither: nobody can
+    say which is right. `places` are those of the rows by their ids.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(normalize_question(row["question"]), []).append(row)
+    unique: list[Row] = []
+    left_out: dict[str, str] = {}
+    for group in groups.values():
+        answers = {str(row["answer"]).casefold() for row in group}
+        first = places[group[0]["id"]]
+        if len(answers) == 1:
+            unique.append(group[0])
+            for row in group[1:]:
+                left_out[places[row["id"]]] = f"the same question and answer as {first}"
+            continue
+        for row in group:
+            others = [places[each["id"]] for each in group if each["answer"] != row["answer"]]
+            left_out[places[row["id"]]] = f"the same question has another answer in {others[0]}"
+    return unique, left_out
+
+
+def draw_splits(rows: Sequence[Row], sizes: Mapping[str, int], seed: int) -> dict[str, list[Row]]:
+    """Return disjoint splits of rows whose questions all differ, in the order of the rows.
+
+    A row's place is drawn from the seed and its question alone. So a file that grows, or that is sorted in
+    another way, keeps the test questions it had as far as sizes allow. `sizes` are what somebody asked for;
+    else test gets a quarter and val a tenth, where there are enough, within `MOST`.
+    """
+
+    def draw(row: Row) -> bytes:
+        key = f"{seed} {normalize_question(row['question'])}"
+        return blake2b(key.encode(errors="replace"), digest_size=16).digest()
+
+    order = sorted(rows, key=draw)
+    splits: dict[str, list[Row]] = {}
+    for split in ("test", "val"):
+        wanted = min(round(_SHARES[split] * len(rows)), MOST[split])
+        if len(rows) < _FEWEST[split]:
+            wanted = 0
+        size = sizes.get(split, wanted)
+        splits[split] = order[:size]
+        order = order[size:]
+    splits["train"] = order[: sizes.get("train", MOST["train"])]
+    places = {row["id"]: place for place, row in enumerate(rows)}
+    return {split: sorted(splits[split], key=lambda row: places[row["id"]]) for split in SPLITS}
+
+
+def take_splits(
+    rows: Sequence[Row], named: Mapping[str, str], sizes: Mapping[str, int]
+) -> dict[str, list[Row]]:
+    """Return the splits that a column names, by the id of a row; each within the size that was asked for."""
+    splits: dict[str, list[Any]] = {split: [] for split in SPLITS}
+    for row in rows:
+        split = named[row["id"]]
+        if len(splits[split]) < sizes.get(split, len(rows)):
+            splits[split].append(row)
+    return splits

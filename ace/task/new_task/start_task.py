@@ -1,0 +1,268 @@
+"""Makes a task folder from a table: guess, propose, split, write, check.
+
+Nothing half-written is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ace.errors import InputError
+from ace.task.environments.scorers import OPTIONS, SCORERS
+from ace.task.extraction import Extraction
+from ace.task.folder import load_task
+from ace.task.gold_check import check_gold
+from ace.task.makers.add_task import write_folder
+from ace.task.makers.draft import SPLITS, Row, TaskDraft
+from ace.task.new_task.choices import Choices, find_choices, letter_options
+from ace.task.new_task.column_roles import ColumnRole, ColumnRoles, guess_columns, map_split
+from ace.task.new_task.row_table import RowTable
+from ace.task.new_task.scoring_proposal import ScoringProposal, propose_scoring
+from ace.task.new_task.split_rows import draw_splits, join_repeated, take_splits
+from ace.task.new_task.task_toml import write_toml
+from ace.task.samples import NAME, check_task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOptions:
+    """Hold what somebody decides instead of having it guessed or proposed."""
+
+    out: Path
+    """The folder to be made."""
+
+    name: str = ""
+    """Of the task; "" for that of the folder."""
+
+    columns: Mapping[ColumnRole, Sequence[str]] = field(default_factory=dict)
+    """Columns by their role; those that are not named are guessed."""
+
+    scorer: str = ""
+    """One of `SCORERS`; "" for a proposal."""
+
+    extract: str | None = None
+    """As task.toml has it, "" for the whole reply; None for a proposal."""
+
+    instructions: str = ""
+    """What the agent is told before every question; "" for a proposal."""
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """How many rows splits shall have, at most."""
+
+    seed: int = 0
+    """Draws the splits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedTask:
+    """Say what was guessed, proposed and written."""
+
+    folder: Path
+    table: RowTable
+    roles: ColumnRoles
+    scoring: ScoringProposal
+
+    sizes: Mapping[str, int]
+    """How many rows each split has."""
+
+    spare: int
+    """How many rows that can be used are in no split, because it would be larger than was asked for."""
+
+    left_out: Mapping[str, str]
+    """Why rows are no part of the task, by place, as "tickets.csv:17"."""
+
+
+def start_task(table: RowTable, options: StartOptions, *, write: bool = True) -> StartedTask:
+    """Make the folder of a task from the rows of a table; without `write` only say what it would be.
+
+    Rows that the task could not use are left out by name. Raises InputError for a folder that exists, a name
+    that cannot be one, columns that cannot be told, and where no row, or too few of them, can be used.
+    """
+    out = options.out
+    name = options.name or out.name
+    if not NAME.fullmatch(name):
+        hint = "Give another with --name: letters, digits, '_', '-' and '.'."
+        raise InputError(f"{name!r:.60} cannot be the name of a task.", hint=hint, field="name")
+    if os.path.lexists(out):
+        raise InputError(f"{out} exists.", hint="Give another folder with --out, or remove it.", field="out")
+    roles = guess_columns(table, options.columns)
+    rows, places, named, left_out = _build_rows(table, roles)
+    rows, repeated = join_repeated(rows, places)
+    scoring = _decide_scoring(rows, roles, options)
+    work = out.with_name(f".{out.name}.{os.getpid()}")
+    draft = TaskDraft(toml=write_toml(name, scoring, table.file))
+    try:
+        refused = _find_refused(work, draft, rows)
+        left_out = {**left_out, **repeated, **{places[row]: why for row, why in refused.items()}}
+        usable = [row for row in rows if row["id"] not in refused]
+        _require_enough(table, usable, refused, scoring, left_out)
+        if named:
+            splits = take_splits(usable, named, options.sizes)
+        else:
+            splits = draw_splits(usable, options.sizes, options.seed)
+        if not splits["train"]:
+            hint = "Ask for fewer with --val and --test, or give more rows."
+            raise InputError(f"{table.file}: no row is left to learn from.", hint=hint)
+        if write:
+            write_folder(work, draft, {split: splits[split] for split in SPLITS if splits[split]})
+            _require_valid(work)
+            work.rename(out)
+    except OSError as error:
+        message = f"{out} cannot be written ({error.strerror or error})."
+        raise InputError(message, hint="Give another folder with --out.", field="out") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    sizes = {split: len(splits[split]) for split in SPLITS}
+    return StartedTask(
+        folder=out,
+        table=table,
+        roles=roles,
+        scoring=scoring,
+        sizes=sizes,
+        spare=len(usable) - sum(sizes.values()),
+        left_out={**table.left_out, **left_out},
+    )
+
+
+def _build_rows(
+    table: RowTable, roles: ColumnRoles
+) -> tuple[list[Row], dict[str, str], dict[str, str], dict[str, str]]:
+    """Return the rows as a task has them, their places and their splits by id, and why others are left out.
+
+    The splits are empty where no column names them.
+    """
+    question_column = roles.first(ColumnRole.QUESTION)
+    answer_column = roles.first(ColumnRole.ANSWER)
+    id_column = roles.first(ColumnRole.ID)
+    split_column = roles.first(ColumnRole.SPLIT)
+    choice_columns = roles.columns.get(ColumnRole.CHOICES, ())
+    choices: Choices | None = None
+    if choice_columns:
+        choices = find_choices(table, choice_columns, answer_column)
+    rows: list[Row] = []
+    places: dict[str, str] = {}
+    named: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for source in table.rows:
+        place = f"{table.file}:{source.line}"
+        identity = f"row-{source.line}"
+        if id_column:
+            identity = str(source.values[id_column]).strip()
+        question = str(source.values.get(question_column, "")).strip()
+        answer = _plain_answer(source.values.get(answer_column))
+        if not question:
+            left_out[place] = f"no question: {question_column} is empty"
+            continue
+        if not answer:
+            left_out[place] = f"no answer: {answer_column} is empty"
+            continue
+        for name in roles.columns.get(ColumnRole.CONTEXT, ()):
+            text = str(source.values.get(name, "")).strip()
+            if text:
+                question = f"{question}\n\n{name}:\n{text}"
+        if choices is not None:
+            try:
+                answer = choices.letter(source.values, answer)
+            except ValueError as error:
+                left_out[place] = f"{answer_column}: {error}"
+                continue
+            question = letter_options(question, choices.options(source.values))
+        rows.append({"id": identity, "question": question, "answer": answer})
+        places[identity] = place
+        if split_column:
+            named[identity] = map_split(source.values[split_column])
+    return rows, places, named, left_out
+
+
+def _plain_answer(value: Any) -> Any:
+    """Return a right answer as a row of a task may have it; "" where there is none.
+
+    true and false become words, an empty list or object is none.
+    """
+    if value is None or value == [] or value == {}:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict) and set(value) >= {"text"} and isinstance(value["text"], list):
+        value = list(dict.fromkeys(map(str, value["text"])))  # SQuAD's, of which each is right
+    if isinstance(value, list):
+        parts = [part for part in value if str(part).strip()]
+        return parts[0] if len(parts) == 1 else parts
+    return value.strip() if isinstance(value, str) else value
+
+
+def _decide_scoring(rows: Sequence[Row], roles: ColumnRoles, options: StartOptions) -> ScoringProposal:
+    """Return the proposal for the rows, with what somebody decided in its place. Raises InputError."""
+    letters = ColumnRole.CHOICES in roles.columns
+    scoring = propose_scoring([row["answer"] for row in rows], letters=letters)
+    if options.scorer:
+        if options.scorer not in SCORERS:
+            hint = f"Give one of {', '.join(SCORERS)}."
+            raise InputError(f"No scorer is called {options.scorer!r:.40}.", hint=hint, field="scorer")
+        known = OPTIONS.get(options.scorer, ())
+        kept = {key: value for key, value in scoring.options.items() if key in known}
+        scoring = replace(scoring, scorer=options.scorer, options=kept, why_scorer="as you said", warning="")
+    if options.extract is not None:
+        try:
+            Extraction.parse(options.extract)
+        except ValueError as error:
+            raise InputError(str(error), hint="Correct --extract.", field="extract") from error
+        scoring = replace(scoring, extract=options.extract, why_extract="as you said")
+    if options.instructions:
+        scoring = replace(scoring, instructions=options.instructions.strip())
+    return scoring
+
+
+def _find_refused(work: Path, draft: TaskDraft, rows: Sequence[Row]) -> dict[str, str]:
+    """Return why the environment refuses rows, by id: the answer is of another form, or scores nothing.
+
+    All rows are written to `work` for this, which is removed again.
+    """
+    if not rows:
+        return {}
+    write_folder(work, draft, {"train": rows})
+    try:
+        task = load_task(work, check=False)
+        refused: dict[str, str] = {}
+        for problem in check_task(task):
+            if "sample" not in problem.details:
+                raise problem
+            refused.setdefault(problem.details["sample"], problem.message)
+        sound = tuple(sample for sample in task.train if sample.id not in refused)
+        for row in check_gold(replace(task, train=sound)):
+            if row.gold_problem:
+                reason = f"its answer does not count as right by the scorer: {row.gold_problem}"
+                refused[row.sample.id] = reason
+        return refused
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _require_enough(
+    table: RowTable,
+    usable: Sequence[Row],
+    refused: Mapping[str, str],
+    scoring: ScoringProposal,
+    left_out: Mapping[str, str],
+) -> None:
+    """Raise InputError where no row can be used, or the scorer refuses as many as it takes."""
+    first = next((f"The first: {place}: {why}." for place, why in left_out.items()), "")
+    if refused and len(refused) >= len(usable):
+        message = f"{table.file}: the scorer {scoring.scorer!r} refuses {len(refused)} answers. {first}"
+        raise InputError(message, hint="Choose another with --scorer.", field="scorer")
+    if not usable:
+        hint = "Name other columns with --question and --answer."
+        raise InputError(f"{table.file}: no row has a question and an answer. {first}", hint=hint)
+
+
+def _require_valid(folder: Path) -> None:
+    """Raise InputError where the written folder does not pass what `ace tasks check` asks."""
+    task = load_task(folder, check=False)
+    problems = [str(problem) for problem in check_task(task)]
+    if problems:
+        hint = "Leave the row out of the file."
+        raise InputError(f"The task would not be valid: {problems[0]}", hint=hint)
