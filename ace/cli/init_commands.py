@@ -27,7 +27,6 @@ Columns = Annotated[
     list[str] | None, typer.Option(metavar="COLUMN", help="Its columns; may be repeated.  [default: guessed]")
 ]
 Size = Annotated[int | None, typer.Option(metavar="N", min=0, help="Rows, at most.")]
-FEWEST_OF_SPLITS = {"train": 1, "val": 0, "test": 0}
 
 
 def init(
@@ -76,7 +75,7 @@ def init(
 ) -> None:
     """Make a task folder from a table of questions and answers, or from questions that you type.
 
-    It says which column it takes for what, which scorer fits the answers, and why. An option decides otherwise.
+    It says which column it takes for what, which scorer fits, and why. An option decides otherwise.
     Questions are split into train, val and test so that none stands in two of them. Nothing is overwritten.
     """
     from ace.task.new_task.column_roles import ColumnRole
@@ -87,21 +86,21 @@ def init(
     asked = sum(size or 0 for size in sizes.values())
     reading = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet, header=header, seed=seed)
     table, typed_instructions = _read_table(source, reading, asked)
-    chosen = {
-        ColumnRole.QUESTION: [question],
-        ColumnRole.ANSWER: [answer],
-        ColumnRole.ID: [id_],
-        ColumnRole.SPLIT: [split],
-        ColumnRole.CONTEXT: context or [],
-        ColumnRole.CHOICES: choices or [],
+    single = {
+        ColumnRole.QUESTION: question,
+        ColumnRole.ANSWER: answer,
+        ColumnRole.ID: id_,
+        ColumnRole.SPLIT: split,
     }
+    columns = {role: [column] for role, column in single.items() if column}
+    columns |= {ColumnRole.CONTEXT: context or [], ColumnRole.CHOICES: choices or []}
     stem = "my_task" if source == TYPED else Path(source).stem.strip().replace(" ", "_")
     started = start_task(
         table,
         StartOptions(
             out=out or Path("tasks") / (name or stem),
             name=name,
-            columns={role: [each for each in names if each] for role, names in chosen.items()},
+            columns=columns,
             scorer=scorer,
             extract=extract,
             instructions=instructions or typed_instructions,

@@ -15,6 +15,7 @@ import typer
 from ace.cli import (
     compare_commands,
     context_commands,
+    doctor_commands,
     documents_commands,
     domains_commands,
     hook_commands,
@@ -27,6 +28,7 @@ from ace.cli import (
     runs_commands,
     serve_commands,
     tasks_commands,
+    watch_commands,
 )
 from ace.cli.interrupts import Interrupts
 from ace.cli.output import has_lost_reader, note, read_argument, set_up_streams
@@ -49,6 +51,8 @@ app.command("eval")(learn_commands.evaluate)
 app.command()(serve_commands.feedback)
 app.command("mcp")(serve_commands.serve_mcp)
 app.command()(report_commands.report)
+app.command()(watch_commands.watch)
+app.command()(doctor_commands.doctor)
 GROUPS = {
     "compare": compare_commands,
     "context": context_commands,
