@@ -20,29 +20,34 @@ if TYPE_CHECKING:
 _MARKS = {"ok": "ok", "note": "-", "warning": "!", "broken": "BROKEN"}
 
 
+PlaybookArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[PLAYBOOK]",
+        help="A playbook file: its size by table, and runs that were killed.",
+        show_default=False,
+        autocompletion=complete_playbook,
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Ask this model for one word, twice; may be repeated.",
+        autocompletion=complete_model,
+    ),
+]
+Extras = Annotated[
+    list[str] | None, typer.Option("--extra", metavar="NAME", help="This extra must be installed.")
+]
+
+
 def doctor(
-    playbook: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[PLAYBOOK]",
-            help="A playbook file: its size by table, and runs that were killed.",
-            show_default=False,
-            autocompletion=complete_playbook,
-        ),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            help="Ask this model for one word, twice; may be repeated.",
-            autocompletion=complete_model,
-        ),
-    ] = None,
+    playbook: PlaybookArgument = None,
+    model: Models = None,
     api_base: ApiBase = None,
-    extra: Annotated[
-        list[str] | None, typer.Option("--extra", metavar="NAME", help="This extra must be installed.")
-    ] = None,
+    extra: Extras = None,
     json: Json = False,
 ) -> None:
     """Say what is installed, reachable, slow or misconfigured, and what to do about it.

@@ -22,55 +22,64 @@ TYPED = "-"
 _NAMED = 5  # rows that are left out, on a screen
 _FEW = 4  # questions from which on some are kept for a test
 
-Column = Annotated[str | None, typer.Option(metavar="COLUMN", help="Its column.  [default: guessed]")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|-",
+        help="A table as .csv, .tsv, .jsonl, .json, .xlsx or .ods; - asks for questions on the terminal.",
+        autocompletion=complete_table,
+    ),
+]
+Folder = Annotated[Path | None, typer.Option(metavar="FOLDER", help="[default: tasks/ and the file's name]")]
+TaskName = Annotated[str, typer.Option(metavar="NAME", help="Of the task.  [default: the folder's]")]
+Column = Annotated[str, typer.Option(metavar="COLUMN", help="Its column.  [default: guessed]")]
+IdColumn = Annotated[str, typer.Option("--id", metavar="COLUMN", help="Its column.  [default: guessed]")]
 Columns = Annotated[
     list[str] | None, typer.Option(metavar="COLUMN", help="Its columns; may be repeated.  [default: guessed]")
 ]
+ScorerName = Annotated[
+    str, typer.Option(metavar="NAME", help="exact, numeric, short, labels or json.  [default: proposed]")
+]
+Extract = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORM", help="last line, json:FIELD, regex:PATTERN or nothing.  [default: proposed]"
+    ),
+]
+Instructions = Annotated[
+    str, typer.Option(metavar="TEXT", help="What the agent is told.  [default: proposed]")
+]
 Size = Annotated[int | None, typer.Option(metavar="N", min=0, help="Rows, at most.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Draws the splits.")]
+Encoding = Annotated[str, typer.Option(metavar="NAME", help="Of the file.  [default: found out]")]
+Delimiter = Annotated[str, typer.Option(metavar="SIGN", help="Between cells.  [default: found out]")]
+Sheet = Annotated[str, typer.Option(metavar="NAME", help="[default: the first with rows]")]
+Header = Annotated[bool, typer.Option(help="The first row names the columns.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and stop.")]
 
 
 def init(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE|-",
-            help="A table as .csv, .tsv, .jsonl, .json, .xlsx or .ods; - asks for questions on the terminal.",
-            autocompletion=complete_table,
-        ),
-    ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="[default: tasks/ and the file's name]")
-    ] = None,
-    name: Annotated[str, typer.Option(metavar="NAME", help="Of the task.  [default: the folder's]")] = "",
-    question: Column = None,
-    answer: Column = None,
-    id_: Annotated[
-        str | None, typer.Option("--id", metavar="COLUMN", help="Its column.  [default: guessed]")
-    ] = None,
-    split: Column = None,
+    source: Source,
+    out: Folder = None,
+    name: TaskName = "",
+    question: Column = "",
+    answer: Column = "",
+    id_: IdColumn = "",
+    split: Column = "",
     context: Columns = None,
     choices: Columns = None,
-    scorer: Annotated[
-        str, typer.Option(metavar="NAME", help="exact, numeric, short, labels or json.  [default: proposed]")
-    ] = "",
-    extract: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORM", help='"last line", "json:FIELD", "regex:PATTERN" or "".  [default: proposed]'
-        ),
-    ] = None,
-    instructions: Annotated[
-        str, typer.Option(metavar="TEXT", help="What the agent is told.  [default: proposed]")
-    ] = "",
+    scorer: ScorerName = "",
+    extract: Extract = None,
+    instructions: Instructions = "",
     train: Size = None,
     val: Size = None,
     test: Size = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Draws the splits.")] = 0,
-    encoding: Annotated[str, typer.Option(metavar="NAME", help="Of the file.  [default: found out]")] = "",
-    delimiter: Annotated[str, typer.Option(metavar="SIGN", help="Between cells.  [default: found out]")] = "",
-    sheet: Annotated[str, typer.Option(metavar="NAME", help="[default: the first with rows]")] = "",
-    header: Annotated[bool, typer.Option(help="The first row names the columns.")] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and stop.")] = False,
+    seed: Seed = 0,
+    encoding: Encoding = "",
+    delimiter: Delimiter = "",
+    sheet: Sheet = "",
+    header: Header = True,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Make a task folder from a table of questions and answers, or from questions that you type.
@@ -82,39 +91,32 @@ def init(
     from ace.task.new_task.row_table import ReadOptions
     from ace.task.new_task.start_task import StartOptions, start_task
 
-    sizes = {"train": train, "val": val, "test": test}
-    asked = sum(size or 0 for size in sizes.values())
+    wanted = {"train": train, "val": val, "test": test}
+    sizes = {part: size for part, size in wanted.items() if size is not None}
     reading = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet, header=header, seed=seed)
-    table, typed_instructions = _read_table(source, reading, asked)
-    single = {
-        ColumnRole.QUESTION: question,
-        ColumnRole.ANSWER: answer,
-        ColumnRole.ID: id_,
-        ColumnRole.SPLIT: split,
-    }
-    columns = {role: [column] for role, column in single.items() if column}
-    columns |= {ColumnRole.CONTEXT: context or [], ColumnRole.CHOICES: choices or []}
+    table, typed = _read_table(source, reading, asked=sum(sizes.values()))
+    columns = {}
+    for role, column in zip(ColumnRole, (question, answer, id_, split), strict=False):
+        if column:
+            columns[role] = [column]
     stem = "my_task" if source == TYPED else Path(source).stem.strip().replace(" ", "_")
-    started = start_task(
-        table,
-        StartOptions(
-            out=out or Path("tasks") / (name or stem),
-            name=name,
-            columns=columns,
-            scorer=scorer,
-            extract=extract,
-            instructions=instructions or typed_instructions,
-            sizes={each: size for each, size in sizes.items() if size is not None},
-            seed=seed,
-        ),
-        write=not dry_run,
+    options = StartOptions(
+        out=out or Path("tasks") / (name or stem),
+        name=name,
+        columns={**columns, ColumnRole.CONTEXT: context or [], ColumnRole.CHOICES: choices or []},
+        scorer=scorer,
+        extract=extract,
+        instructions=instructions or typed,
+        sizes=sizes,
+        seed=seed,
     )
+    started = start_task(table, options, write=not dry_run)
     if started.scoring.warning:
         note(f"warning: {started.scoring.warning}")
     emit(json, _to_json(started, written=not dry_run), _render(started, seed, written=not dry_run))
 
 
-def _read_table(source: str, options: ReadOptions, asked: int) -> tuple[RowTable, str]:
+def _read_table(source: str, options: ReadOptions, *, asked: int) -> tuple[RowTable, str]:
     """Return the rows of a file, or those that somebody types, with the instructions that are typed.
 
     `asked` is how many rows somebody wants, which may be more than are looked at otherwise. Raises InputError

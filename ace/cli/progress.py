@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from ace.cli import output
-from ace.runs.lessons import ProvenLesson, render_lesson
+from ace.runs.proven_lessons import ProvenLesson, render_lesson
 from ace.runs.time_left import Stretch, TimeEstimate, TimeLeft, describe_left
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ShowRun(Show, Protocol):
         """Show lessons that were proven. A model wrote them: they are plain text."""
         ...
 
-    def show_left(self, left: TimeEstimate | None) -> None:
+    def show_left(self, estimate: TimeEstimate | None) -> None:
         """Show how long the rest takes, where another process has worked that out."""
         ...
 
@@ -99,8 +99,8 @@ class _Lines:
             self._phase, self._spoke = phase, now
         words = [f"{phase} {done}/{total} {note}".rstrip()]
         if done < total:
-            left = self._left.estimate(now) if self._left is not None else self._fixed
-            words.append(describe_left(left))
+            estimate = self._left.estimate(now) if self._left is not None else self._fixed
+            words.append(describe_left(estimate))
         output.note(", ".join(filter(None, words)))
 
     def expect(self, plan: Sequence[Stretch]) -> None:
@@ -113,9 +113,9 @@ class _Lines:
         for lesson in lessons:
             output.note(render_lesson(lesson))
 
-    def show_left(self, left: TimeEstimate | None) -> None:
+    def show_left(self, estimate: TimeEstimate | None) -> None:
         """Take in how long the rest takes, for the lines to come."""
-        self._fixed = left
+        self._fixed = estimate
 
 
 @contextmanager
@@ -187,8 +187,8 @@ class _Bars:
         for lesson in lessons:
             self._console.print(Text(output.make_printable(render_lesson(lesson))))
 
-    def show_left(self, left: TimeEstimate | None) -> None:
+    def show_left(self, estimate: TimeEstimate | None) -> None:
         """Show how long the rest takes; None to say no more of it."""
         with self._lock:
             self._left = None
-            self._fixed = left
+            self._fixed = estimate

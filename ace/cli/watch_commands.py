@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.completion import complete_playbook, complete_watched
-from ace.cli.options import playbook_file
+from ace.cli.completion import complete_watched
+from ace.cli.options import PlaybookFile, playbook_file
 from ace.cli.output import emit, emit_line, note
 from ace.cli.progress import progress
 from ace.errors import CapReached, InputError, StoreBusy, UnknownVersion
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ace.store import Store
 
 _EVERY = 0.5  # seconds between two looks
-_SILENT = 120.0  # seconds without a call, after which one is told where the process cannot be seen
+_SILENT = 120.0  # seconds without a call, after which one is printed where the process cannot be seen
 _EXIT = {"done": 0, "capped": CapReached.exit_code}
 _ENDS = {
     "done": "run {run} is done",
@@ -42,15 +42,7 @@ def watch(
             autocompletion=complete_watched,
         ),
     ] = "",
-    playbook: Annotated[
-        Path | None,
-        typer.Option(
-            "--playbook",
-            metavar="FILE",
-            help="[default: the only .db file here]",
-            autocompletion=complete_playbook,
-        ),
-    ] = None,
+    playbook: PlaybookFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, as it happens.")] = False,
 ) -> None:
     """Follow a run from another terminal: how far it is, each lesson as it is proven, and the time left.
@@ -146,7 +138,7 @@ def _print_lines(store: Store, looks: Iterator[RunLook]) -> RunLook:
     run = look.run
     about = {"run": run.id, "kind": run.kind, "task": run.task, "started": run.started}
     emit_line({"event": "run", **about, "playbook": str(store.path), "state": look.state.value})
-    told: dict[str, Any] = {}
+    printed: dict[str, Any] = {}
     while True:
         for lesson in look.lessons:
             emit_line({"event": "lesson", **asdict(lesson)})
@@ -157,10 +149,10 @@ def _print_lines(store: Store, looks: Iterator[RunLook]) -> RunLook:
             "calls": look.totals.calls,
             "tokens": look.totals.tokens,
         }
-        if event != told:
-            told = event
-            left = asdict(look.left) if look.left is not None else None
-            emit_line(event | {"left": left})
+        if event != printed:
+            printed = event
+            estimate = asdict(look.left) if look.left is not None else None
+            emit_line(event | {"left": estimate})
         following = next(looks, None)
         if following is None:
             break

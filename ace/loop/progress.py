@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from ace.runs.lessons import ProvenLesson
+from ace.runs.proven_lessons import ProvenLesson
 from ace.runs.time_left import Stretch
 
 

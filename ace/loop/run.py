@@ -32,7 +32,7 @@ from ace.playbook.delta import diff, touched_ids
 from ace.playbook.model import Delta, Playbook, Vote
 from ace.retrieval.sources import build_sources, fingerprint_sources
 from ace.runs.cost import list_faults, measure_working_time, sum_usage_by_role
-from ace.runs.lessons import LessonFold
+from ace.runs.proven_lessons import LessonFold
 from ace.runs.records import Proposal, Reason, RunStatus
 from ace.runs.records import Run as RunRecord
 from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord

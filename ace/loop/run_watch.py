@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ace.playbook.model import Playbook
-from ace.runs.lessons import LessonFold, ProvenLesson
+from ace.runs.proven_lessons import LessonFold, ProvenLesson
 from ace.runs.records import CallTotals, Run
 from ace.runs.steps import StepRecord, read_journal
 from ace.runs.time_left import TimeEstimate, TimeLeft, plan_run

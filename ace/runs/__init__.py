@@ -5,7 +5,7 @@ Its modules:
     records    what the store returns beside playbooks
     answer_feedback  what somebody says of an answer
     steps      the journal of a run as values
-    lessons    lessons as they are proven
+    proven_lessons  lessons as they are proven
     time_left  how long a run will still take
     report     the result of a run
     run_text   and as text

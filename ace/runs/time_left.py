@@ -122,9 +122,9 @@ class TimeLeft:
         if pace is None or rate is None:
             return None
         here = max(0.0, (pace.total - pace.done) * rate - (now - pace.at))
-        known = {stretch.phase: stretch for stretch in self._plan}
-        learned = self._measure(learns=True, known=known)
-        scored = self._measure(learns=False, known=known)
+        planned = {stretch.phase: stretch for stretch in self._plan}
+        learned = self._measure(learns=True, planned=planned)
+        scored = self._measure(learns=False, planned=planned)
         later = 0.0
         for stretch in self._plan:
             if stretch.phase in self._paces:
@@ -132,28 +132,28 @@ class TimeLeft:
             pace_there = learned if stretch.learns else scored
             if pace_there is None or not stretch.total:
                 return TimeEstimate(here, is_whole=False)
-            again = 1.0 + self._weigh_unplanned(known) if stretch.learns else 1.0
+            again = 1.0 + self._weigh_unplanned(planned) if stretch.learns else 1.0
             later += stretch.total * pace_there * again
         return TimeEstimate(here + later, is_whole=bool(self._plan))
 
-    def _measure(self, *, learns: bool, known: Mapping[str, Stretch]) -> float | None:
+    def _measure(self, *, learns: bool, planned: Mapping[str, Stretch]) -> float | None:
         """Return the seconds of one sample in the newest planned phase of a kind that has got anywhere."""
         for phase in reversed(self._paces):
             rate = self._paces[phase].per_sample()
-            if phase in known and known[phase].learns is learns and rate is not None:
+            if phase in planned and planned[phase].learns is learns and rate is not None:
                 return rate
         return None
 
-    def _weigh_unplanned(self, known: Mapping[str, Stretch]) -> float:
+    def _weigh_unplanned(self, planned: Mapping[str, Stretch]) -> float:
         """Return the time of phases that nobody planned, as a share of that of the learning that was."""
-        planned = 0.0
+        learning = 0.0
         unplanned = 0.0
         for phase, pace in self._paces.items():
-            if phase not in known:
+            if phase not in planned:
                 unplanned += pace.at - pace.began
-            elif known[phase].learns:
-                planned += pace.at - pace.began
-        return unplanned / planned if planned else 0.0
+            elif planned[phase].learns:
+                learning += pace.at - pace.began
+        return unplanned / learning if learning else 0.0
 
 
 def describe_left(estimate: TimeEstimate | None) -> str:

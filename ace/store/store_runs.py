@@ -71,8 +71,8 @@ class RunStore(OpenFile):
         Raises UnknownVersion for a run that is not in the file.
         """
         with self._writing() as db:
-            known = read_run(db, run).config
-            columns = {"status": "running", "ended": None, "config": to_json({**known, **config})}
+            old = read_run(db, run).config
+            columns = {"status": "running", "ended": None, "config": to_json({**old, **config})}
             checked_rows.update(db, "runs", columns, "id = ?", [run])
 
     def finish_run(self, run: int, status: RunStatus, report: dict[str, Any] | None) -> None:

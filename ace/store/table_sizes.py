@@ -57,7 +57,9 @@ def read_table_sizes(path: Path) -> FileSizes:
         with typed_errors(path):
             names = db.execute(_NAMES).fetchall()
             tables = [name for name, _, kind in names if kind == "table"]
-            rows = {name: _count_rows(db, name) for name in tables}
+            rows: dict[str, int] = {}
+            for name in tables:
+                (rows[name],) = db.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608
             counted = _read_dbstat(db)
             sizes = dict.fromkeys(tables, 0)
             if counted is None:
@@ -78,12 +80,6 @@ def read_table_sizes(path: Path) -> FileSizes:
         free=page * free,
         log=log.stat().st_size if log.exists() else 0,
     )
-
-
-def _count_rows(db: sqlite3.Connection, table: str) -> int:
-    """Return how many rows a table has."""
-    (count,) = db.execute(f'SELECT count(*) FROM "{table}"').fetchone()  # noqa: S608 (of its own schema)
-    return int(count)
 
 
 def _read_dbstat(db: sqlite3.Connection) -> dict[str, int] | None:

@@ -81,8 +81,7 @@ def check_disk(folder: Path, weights: Path) -> Iterator[Finding]:
 
 def check_sqlite(folder: Path) -> Iterator[Finding]:
     """Yield SQLite's version and features, and how long a commit takes where playbooks are written."""
-    found = sqlite3.sqlite_version_info
-    if found < _STRICT:
+    if sqlite3.sqlite_version_info < _STRICT:
         fix = "use a Python that is linked with SQLite 3.37 or later"
         yield Finding(Topic.SQLITE, Health.BROKEN, f"SQLite {sqlite3.sqlite_version} is too old", fix)
         return
@@ -142,10 +141,9 @@ def check_terminal() -> Iterator[Finding]:
     preferred = locale.getpreferredencoding(False)
     is_drawn = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     size = shutil.get_terminal_size((0, 0))
-    shown = "bars are drawn" if is_drawn else "no terminal: progress is written as lines"
-    text = (
-        f"output in {sys.stdout.encoding}, files in {preferred}, {size.columns or 'unknown'} columns; {shown}"
-    )
+    progress = "bars are drawn" if is_drawn else "no terminal: progress is written as lines"
+    width = size.columns or "unknown"
+    text = f"output in {sys.stdout.encoding}, files in {preferred}, {width} columns; {progress}"
     if encoding != "utf8":
         fix = "export LC_ALL=C.UTF-8, or PYTHONUTF8=1; on Windows also `chcp 65001`"
         yield Finding(Topic.TERMINAL, Health.WARNING, f"{text}; characters it lacks become escapes", fix)

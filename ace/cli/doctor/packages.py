@@ -61,9 +61,9 @@ def _check_extras(declared: Mapping[str, list[Requirement]], asked: tuple[str, .
     absent: list[str] = []
     for extra in asked:
         if extra not in declared:
-            known = ", ".join(sorted(declared))
+            extras = ", ".join(sorted(declared))
             yield Finding(
-                Topic.EXTRAS, Health.BROKEN, f"no extra is called {extra!r:.40}", f"known are {known}"
+                Topic.EXTRAS, Health.BROKEN, f"no extra is called {extra!r:.40}", f"known are {extras}"
             )
     for extra, requirements in sorted(declared.items()):
         lacks = _find_lacks(requirements)

@@ -47,11 +47,11 @@ def check_keys() -> Iterator[Finding]:
 
 def check_settings() -> Iterator[Finding]:
     """Yield variables of ours that are misspelt, and files of settings that cannot be read."""
-    known = [*_OURS, "ACE_WEIGHTS", "ACE_TEST_PROFILE"]
+    names = [*_OURS, "ACE_WEIGHTS", "ACE_TEST_PROFILE"]
     problems = False
     for name in sorted(os.environ):
-        if name.startswith("ACE_") and name not in known:
-            close = get_close_matches(name, known, n=1)
+        if name.startswith("ACE_") and name not in names:
+            close = get_close_matches(name, names, n=1)
             if close:
                 problems = True
                 fix = f"call it {close[0]}"

@@ -235,8 +235,8 @@ def _ask(table: RowTable, role: ColumnRole, candidates: Sequence[str]) -> InputE
     examples = []
     for name in candidates or table.columns:
         value = str(table.rows[0].values.get(name, "") if table.rows else "")
-        shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
-        examples.append(f"{name} ({shown!r})")
+        example = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
+        examples.append(f"{name} ({example!r})")
     listed = ", ".join(examples)
     hint = f"Name it with --{role} COLUMN."
     first = table.columns[0] if table.columns else ""

@@ -70,20 +70,20 @@ def read_delimited(file: Path, options: ReadOptions) -> RowTable:
     return collector.finish(names, notes)
 
 
-def choose_encoding(file: Path, given: str = "") -> tuple[str, int]:
+def choose_encoding(file: Path, chosen: str = "") -> tuple[str, int]:
     """Return the encoding of a text file and the length of its byte order mark.
 
-    It is the one that was `given`; else what its mark says, UTF-8, or, where it is none, that of Excel.
+    It is the one that was `chosen`; else what its mark says, UTF-8, or, where it is none, that of Excel.
     Raises InputError for an encoding that nobody knows, a file that is binary, and bytes that are no text.
     """
     with file.open("rb") as opened:
         encoding, mark = find_encoding(opened.read(_BLOCK))
-    if given:
+    if chosen:
         try:
-            encoding = codecs.lookup(given).name
+            encoding = codecs.lookup(chosen).name
         except (LookupError, ValueError) as error:
             hint = "Give one that Python knows, as utf-8, cp1252, latin-1, cp1251, shift_jis or gb18030."
-            raise InputError(f"Nobody knows the encoding {given!r:.40}.", hint=hint) from error
+            raise InputError(f"Nobody knows the encoding {chosen!r:.40}.", hint=hint) from error
         return encoding, _decode(file, encoding, mark)
     if encoding != "utf-8":
         return encoding, _decode(file, encoding, mark)

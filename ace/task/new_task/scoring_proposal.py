@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from statistics import median
 from typing import Any
 
@@ -21,7 +22,9 @@ _MOST_LABELS = 30  # different answers that count as labels
 _REPEATED = 3  # times that a label stands in the rows, on average
 _SHORT = 6  # words
 _LONG = 25  # words: of texts as long nobody can say that they are the same
+_LISTS = 0.3  # share of answers that are lists, from which on all count as lists
 _ALL = 0.98  # share of answers that have a form, where a few odd ones are left out
+_AROUND_NUMBER = "$€£¥% "  # what a number may have around it
 _PADDED = re.compile(r"0\d+")  # 007 is no number, but a code
 
 
@@ -130,15 +133,18 @@ def _find_form(answers: Sequence[Any]) -> tuple[AnswerForm, str]:
     lists = [answer for answer in answers if isinstance(answer, list) and len(answer) > 1]
     if lists and count_labels(texts):
         return AnswerForm.LABELS, "the answers are lists of a few labels, whose order may be any"
-    numbers = sum(_is_plain_number(text) for text in texts)
+    numbers = 0
+    for text in texts:
+        bare = text.strip().strip(_AROUND_NUMBER)
+        numbers += is_number(bare) and not _PADDED.fullmatch(bare)
     if texts and numbers >= _ALL * len(texts):
         return AnswerForm.NUMBER, "the answers are numbers, which may be written in any way"
     labels = count_labels(texts)
     if labels:
         return AnswerForm.LABEL, f"the answers are {len(labels)} labels, each in several rows"
     parts = [split_labels(text, fold=False) for text in texts]
-    several = sum(len(each) > 1 for each in parts)
-    if several >= 0.3 * max(len(texts), 1) and count_labels([part for each in parts for part in each]):
+    several = sum(len(labels_of_one) > 1 for labels_of_one in parts)
+    if several >= _LISTS * max(len(texts), 1) and count_labels(list(chain.from_iterable(parts))):
         return AnswerForm.LABELS, "the answers are lists of a few labels with commas or semicolons between"
     lengths = sorted(len(text.split()) for text in texts)
     usual = lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
@@ -169,12 +175,6 @@ def _is_json(answer: Any) -> bool:
             return False
         return isinstance(answer, dict | list)
     return isinstance(answer, dict)
-
-
-def _is_plain_number(text: str) -> bool:
-    """Tell whether a text is one number, also with a currency or a percent sign, and no code as 007."""
-    bare = text.strip().strip("$€£¥% ")
-    return is_number(bare) and not _PADDED.fullmatch(bare)
 
 
 def _word_instructions(form: AnswerForm, texts: Sequence[str], *, with_reasoning: bool) -> str:

@@ -39,8 +39,8 @@ def join_repeated(rows: Sequence[Row], places: Mapping[str, str]) -> tuple[list[
                 left_out[places[row["id"]]] = f"the same question and answer as {first}"
             continue
         for row in group:
-            others = [places[each["id"]] for each in group if each["answer"] != row["answer"]]
-            left_out[places[row["id"]]] = f"the same question has another answer in {others[0]}"
+            others = [twin for twin in group if twin["answer"] != row["answer"]]
+            left_out[places[row["id"]]] = f"the same question has another answer in {places[others[0]['id']]}"
     return unique, left_out
 
 

@@ -203,9 +203,11 @@ def _decide_scoring(rows: Sequence[Row], roles: ColumnRoles, options: StartOptio
         if options.scorer not in SCORERS:
             hint = f"Give one of {', '.join(SCORERS)}."
             raise InputError(f"No scorer is called {options.scorer!r:.40}.", hint=hint, field="scorer")
-        known = OPTIONS.get(options.scorer, ())
-        kept = {key: value for key, value in scoring.options.items() if key in known}
-        scoring = replace(scoring, scorer=options.scorer, options=kept, why_scorer="as you said", warning="")
+        allowed = OPTIONS.get(options.scorer, ())
+        suitable = {key: value for key, value in scoring.options.items() if key in allowed}
+        scoring = replace(
+            scoring, scorer=options.scorer, options=suitable, why_scorer="as you said", warning=""
+        )
     if options.extract is not None:
         try:
             Extraction.parse(options.extract)

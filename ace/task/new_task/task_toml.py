@@ -26,8 +26,10 @@ _HINTS = {
 def write_toml(name: str, scoring: ScoringProposal, source: str) -> str:
     """Return task.toml without its splits, which `write_folder` adds under [data]."""
     lines = [
-        f"# Written by `ace init` from {source}. Edit it: every key is in docs/task-format.md.",
-        "# `ace tasks check` with this folder says whether all is well.",
+        *_comment(
+            f"Written by `ace init` from {_quote(source)}. Edit it: every key is in docs/task-format.md, and "
+            "`ace tasks check` says whether all is well."
+        ),
         "",
         "# The playbook file is called after it.",
         f"name = {_quote(name)}",
@@ -41,6 +43,17 @@ def write_toml(name: str, scoring: ScoringProposal, source: str) -> str:
         "# An answer that is longer is cut off, in tokens.",
         f"max_tokens = {2048 if scoring.form is AnswerForm.TEXT else 1024}",
         "",
+        *_write_answer_table(scoring),
+        "",
+        "# Rows as JSON lines: train is learned from, val chooses a version, test is only ever scored.",
+        "# No question may stand in two of them.",
+    ]
+    return "\n".join(lines)
+
+
+def _write_answer_table(scoring: ScoringProposal) -> list[str]:
+    """Return the lines of [answer]: the scorer with its options, and the extraction, each with its reason."""
+    lines = [
         "[answer]",
         *_comment(f"Why {scoring.scorer}: {scoring.why_scorer}."),
         *[f"#   {scorer:<8} {about}" for scorer, about in _OTHERS.items()],
@@ -51,8 +64,8 @@ def write_toml(name: str, scoring: ScoringProposal, source: str) -> str:
     for option in OPTIONS.get(scoring.scorer, ()):
         default, about = _HINTS[option]
         value = scoring.options.get(option)
-        shown = f"# {option} = {default}" if value is None else f"{option} = {json.dumps(value)}"
-        lines.append(f"{shown:<24}# {about}")
+        setting = f"# {option} = {default}" if value is None else f"{option} = {json.dumps(value)}"
+        lines.append(f"{setting:<24}# {about}")
     lines.append("")
     if scoring.extract:
         lines += _comment(f"Where the answer stands in a reply: {scoring.why_extract}.")
@@ -60,12 +73,7 @@ def write_toml(name: str, scoring: ScoringProposal, source: str) -> str:
     else:
         lines += _comment(f"The whole reply is the answer: {scoring.why_extract}.")
         lines.append('# extract = "last line"   # or "json:FIELD", or "regex:ANSWER: (.+)"')
-    lines += [
-        "",
-        "# Rows as JSON lines: train is learned from, val chooses a version, test is only ever scored.",
-        "# No question may stand in two of them.",
-    ]
-    return "\n".join(lines)
+    return lines
 
 
 def _comment(text: str) -> list[str]:
