@@ -84,6 +84,21 @@ class _Pace:
         count = sum(advance for advance, _ in self.advances)
         return sum(seconds for _, seconds in self.advances) / count if count else None
 
+    def estimate(self, now: float) -> float | None:
+        """Return the seconds that the rest of the phase takes; None before its first advance.
+
+        An advance that takes longer than usual makes the pace slower while it lasts, so that a phase that
+        hangs does not seem to be nearly over.
+        """
+        rate = self.per_sample()
+        if rate is None:
+            return None
+        usual = sum(seconds for _, seconds in self.advances) / len(self.advances)
+        elapsed = now - self.at
+        late = max(0.0, elapsed - usual)
+        slower = rate + late / sum(advance for advance, _ in self.advances)
+        return max(0.0, (self.total - self.done) * slower - min(elapsed, usual))
+
 
 class TimeLeft:
     """Estimate how long the rest of a run takes, from how far its phases are and when.
@@ -118,10 +133,9 @@ class TimeLeft:
     def estimate(self, now: float) -> TimeEstimate | None:
         """Return how long it will take from now on; None while nothing can be said of it."""
         pace = self._paces.get(self._current)
-        rate = pace.per_sample() if pace is not None else None
-        if pace is None or rate is None:
+        here = pace.estimate(now) if pace is not None else None
+        if here is None:
             return None
-        here = max(0.0, (pace.total - pace.done) * rate - (now - pace.at))
         planned = {stretch.phase: stretch for stretch in self._plan}
         learned = self._measure(learns=True, planned=planned)
         scored = self._measure(learns=False, planned=planned)

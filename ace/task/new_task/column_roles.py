@@ -22,6 +22,7 @@ _LETTERS = "abcdefghij"
 _LETTERED = re.compile(r"(?:(?:option|choice|answer|ans|opt)_?)?([a-j]|\d{1,2})")
 _FILLED = 0.9  # share of rows in which the column of a question, or an answer, has something
 _LONGER = 2.0  # times: by so much a question has more words than any other column, where names say nothing
+_MOST_NAME = 5  # words of a name; what is longer is a value
 _SHOWN = 40  # characters of a value in a message
 
 
@@ -87,6 +88,10 @@ def guess_columns(table: RowTable, chosen: Mapping[ColumnRole, Sequence[str]]) -
             free.remove(name)
     notes = _drop_unfit(table, columns, reasons)
     free = [name for name in table.columns if not any(name in names for names in columns.values())]
+    first = table.columns[0]
+    is_value = first.endswith("?") or len(first.split()) > _MOST_NAME or first.replace(".", "").isdecimal()
+    if is_value and not columns:  # no name says anything: the first row holds values
+        raise _ask(table, ColumnRole.QUESTION, [])
     if ColumnRole.QUESTION not in columns:
         name = _find_question(table, free)
         columns[ColumnRole.QUESTION] = (name,)

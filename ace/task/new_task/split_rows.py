@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
 
 from ace.task.makers.draft import SPLITS, Row
 from ace.task.samples import normalize_question
@@ -44,39 +43,33 @@ def join_repeated(rows: Sequence[Row], places: Mapping[str, str]) -> tuple[list[
     return unique, left_out
 
 
-def draw_splits(rows: Sequence[Row], sizes: Mapping[str, int], seed: int) -> dict[str, list[Row]]:
+def draw_splits(
+    rows: Sequence[Row], sizes: Mapping[str, int], seed: int, *, named: Mapping[str, str] | None = None
+) -> dict[str, list[Row]]:
     """Return disjoint splits of rows whose questions all differ, in the order of the rows.
 
     A row's place is drawn from the seed and its question alone. So a file that grows, or that is sorted in
     another way, keeps the test questions it had as far as sizes allow. `sizes` are what somebody asked for;
-    else test gets a quarter and val a tenth, where there are enough, within `MOST`.
+    else test gets a quarter and val a tenth, where there are enough, within `MOST`. `named` is the split of
+    each row by its id, where the file says so: then no share is taken, and only sizes are kept.
     """
 
     def draw(row: Row) -> bytes:
         key = f"{seed} {normalize_question(row['question'])}"
         return blake2b(key.encode(errors="replace"), digest_size=16).digest()
 
-    order = sorted(rows, key=draw)
+    pool = sorted(rows, key=draw)
     splits: dict[str, list[Row]] = {}
-    for split in ("test", "val"):
-        wanted = min(round(_SHARES[split] * len(rows)), MOST[split])
-        if len(rows) < _FEWEST[split]:
-            wanted = 0
-        size = sizes.get(split, wanted)
-        splits[split] = order[:size]
-        order = order[size:]
-    splits["train"] = order[: sizes.get("train", MOST["train"])]
+    for split in ("test", "val", "train"):
+        wanted = MOST[split]
+        fitting = pool
+        if named:
+            fitting = [row for row in pool if named[row["id"]] == split]
+        elif split != "train":
+            share = round(_SHARES[split] * len(rows)) if len(rows) >= _FEWEST[split] else 0
+            wanted = min(share, wanted)
+        splits[split] = fitting[: sizes.get(split, wanted)]
+        taken = {row["id"] for row in splits[split]}
+        pool = [row for row in pool if row["id"] not in taken]
     places = {row["id"]: place for place, row in enumerate(rows)}
     return {split: sorted(splits[split], key=lambda row: places[row["id"]]) for split in SPLITS}
-
-
-def take_splits(
-    rows: Sequence[Row], named: Mapping[str, str], sizes: Mapping[str, int]
-) -> dict[str, list[Row]]:
-    """Return the splits that a column names, by the id of a row; each within the size that was asked for."""
-    splits: dict[str, list[Any]] = {split: [] for split in SPLITS}
-    for row in rows:
-        split = named[row["id"]]
-        if len(splits[split]) < sizes.get(split, len(rows)):
-            splits[split].append(row)
-    return splits

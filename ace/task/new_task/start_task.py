@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ace.errors import InputError
+from ace.errors import InputError, TaskError
+from ace.task.environments.answer import AnswerEnvironment
 from ace.task.environments.scorers import OPTIONS, SCORERS
 from ace.task.extraction import Extraction
 from ace.task.folder import load_task
-from ace.task.gold_check import check_gold
 from ace.task.makers.add_task import write_folder
 from ace.task.makers.draft import SPLITS, Row, TaskDraft
 from ace.task.new_task.choices import Choices, find_choices, letter_options
 from ace.task.new_task.column_roles import ColumnRole, ColumnRoles, guess_columns, map_split
 from ace.task.new_task.row_table import RowTable
 from ace.task.new_task.scoring_proposal import ScoringProposal, propose_scoring
-from ace.task.new_task.split_rows import draw_splits, join_repeated, take_splits
+from ace.task.new_task.split_rows import draw_splits, join_repeated
 from ace.task.new_task.task_toml import write_toml
-from ace.task.samples import NAME, check_task
+from ace.task.samples import NAME, check_task, to_sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,29 +93,12 @@ def start_task(table: RowTable, options: StartOptions, *, write: bool = True) ->
     rows, places, named, left_out = _build_rows(table, roles)
     rows, repeated = join_repeated(rows, places)
     scoring = _decide_scoring(rows, roles, options)
-    work = out.with_name(f".{out.name}.{os.getpid()}")
-    draft = TaskDraft(toml=write_toml(name, scoring, table.file))
-    try:
-        refused = _find_refused(work, draft, rows)
-        left_out = {**left_out, **repeated, **{places[row]: why for row, why in refused.items()}}
-        usable = [row for row in rows if row["id"] not in refused]
-        _require_enough(table, usable, refused, scoring, left_out)
-        if named:
-            splits = take_splits(usable, named, options.sizes)
-        else:
-            splits = draw_splits(usable, options.sizes, options.seed)
-        if not splits["train"]:
-            hint = "Ask for fewer with --val and --test, or give more rows."
-            raise InputError(f"{table.file}: no row is left to learn from.", hint=hint)
-        if write:
-            write_folder(work, draft, {split: splits[split] for split in SPLITS if splits[split]})
-            _require_valid(work)
-            work.rename(out)
-    except OSError as error:
-        message = f"{out} cannot be written ({error.strerror or error})."
-        raise InputError(message, hint="Give another folder with --out.", field="out") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    splits, refused = _draw_sound(rows, named, scoring, options)
+    left_out = {**left_out, **repeated, **{places[row]: why for row, why in refused.items()}}
+    _require_enough(table, splits, refused, scoring, left_out)
+    if write:
+        draft = TaskDraft(toml=write_toml(name, scoring, table.file))
+        _write_checked(out, draft, {split: splits[split] for split in SPLITS if splits[split]})
     sizes = {split: len(splits[split]) for split in SPLITS}
     return StartedTask(
         folder=out,
@@ -123,7 +106,7 @@ def start_task(table: RowTable, options: StartOptions, *, write: bool = True) ->
         roles=roles,
         scoring=scoring,
         sizes=sizes,
-        spare=len(usable) - sum(sizes.values()),
+        spare=len(rows) - len(refused) - sum(sizes.values()),
         left_out={**table.left_out, **left_out},
     )
 
@@ -219,52 +202,79 @@ def _decide_scoring(rows: Sequence[Row], roles: ColumnRoles, options: StartOptio
     return scoring
 
 
-def _find_refused(work: Path, draft: TaskDraft, rows: Sequence[Row]) -> dict[str, str]:
-    """Return why the environment refuses rows, by id: the answer is of another form, or scores nothing.
+def _draw_sound(
+    rows: Sequence[Row], named: Mapping[str, str], scoring: ScoringProposal, options: StartOptions
+) -> tuple[dict[str, list[Row]], dict[str, str]]:
+    """Return splits of rows that the scorer takes, and why it refuses others, by id.
 
-    All rows are written to `work` for this, which is removed again.
+    Only rows that are drawn are looked at; those it refuses are replaced by others.
     """
-    if not rows:
-        return {}
-    write_folder(work, draft, {"train": rows})
-    try:
-        task = load_task(work, check=False)
-        refused: dict[str, str] = {}
-        for problem in check_task(task):
-            if "sample" not in problem.details:
-                raise problem
-            refused.setdefault(problem.details["sample"], problem.message)
-        sound = tuple(sample for sample in task.train if sample.id not in refused)
-        for row in check_gold(replace(task, train=sound)):
-            if row.gold_problem:
-                reason = f"its answer does not count as right by the scorer: {row.gold_problem}"
-                refused[row.sample.id] = reason
-        return refused
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    refused: dict[str, str] = {}
+    sound: set[str] = set()
+    while True:
+        usable = [row for row in rows if row["id"] not in refused]
+        splits = draw_splits(usable, options.sizes, options.seed, named=named)
+        unseen = [row for part in splits.values() for row in part if row["id"] not in sound]
+        problems = _find_refused(unseen, scoring)
+        sound.update(row["id"] for row in unseen)
+        refused.update(problems)
+        if not problems:
+            return splits, refused
+
+
+def _find_refused(rows: Sequence[Row], scoring: ScoringProposal) -> dict[str, str]:
+    """Return why the scorer refuses rows, by id: an answer has another form, or does not count as right."""
+    environment = AnswerEnvironment(scoring.scorer, **scoring.options)
+    refused: dict[str, str] = {}
+    for row in rows:
+        sample = to_sample(row)
+        try:
+            environment.check(sample)
+            outcome = environment.score(sample, environment.make_gold_attempt(sample))
+        except TaskError as error:
+            refused[row["id"]] = error.message
+            continue
+        if not outcome.correct:
+            refused[row["id"]] = f"its own answer scores {outcome.score:g} by the scorer {scoring.scorer!r}"
+    return refused
 
 
 def _require_enough(
     table: RowTable,
-    usable: Sequence[Row],
+    splits: Mapping[str, Sequence[Row]],
     refused: Mapping[str, str],
     scoring: ScoringProposal,
     left_out: Mapping[str, str],
 ) -> None:
-    """Raise InputError where no row can be used, or the scorer refuses as many as it takes."""
+    """Raise InputError where no row is left to learn from, or the scorer refuses as many as it takes."""
     first = next((f"The first: {place}: {why}." for place, why in left_out.items()), "")
-    if refused and len(refused) >= len(usable):
+    taken = sum(map(len, splits.values()))
+    if refused and len(refused) >= taken:
         message = f"{table.file}: the scorer {scoring.scorer!r} refuses {len(refused)} answers. {first}"
         raise InputError(message, hint="Choose another with --scorer.", field="scorer")
-    if not usable:
+    if not taken:
         hint = "Name other columns with --question and --answer."
         raise InputError(f"{table.file}: no row has a question and an answer. {first}", hint=hint)
+    if not splits["train"]:
+        hint = "Ask for fewer with --val and --test, or give more rows."
+        raise InputError(f"{table.file}: no row is left to learn from.", hint=hint)
 
 
-def _require_valid(folder: Path) -> None:
-    """Raise InputError where the written folder does not pass what `ace tasks check` asks."""
-    task = load_task(folder, check=False)
-    problems = [str(problem) for problem in check_task(task)]
-    if problems:
-        hint = "Leave the row out of the file."
-        raise InputError(f"The task would not be valid: {problems[0]}", hint=hint)
+def _write_checked(out: Path, draft: TaskDraft, splits: Mapping[str, Sequence[Row]]) -> None:
+    """Write the folder under another name, check it as `ace tasks check` does, and give it its name.
+
+    Raises InputError where it cannot be written, and where it does not pass; then nothing is left behind.
+    """
+    work = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        write_folder(work, draft, splits)
+        problems = [str(problem) for problem in check_task(load_task(work, check=False))]
+        if problems:
+            hint = "Leave the row out of the file."
+            raise InputError(f"The task would not be valid: {problems[0]}", hint=hint)
+        work.rename(out)
+    except OSError as error:
+        message = f"{out} cannot be written ({error.strerror or error})."
+        raise InputError(message, hint="Give another folder with --out.", field="out") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
