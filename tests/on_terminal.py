@@ -1,6 +1,7 @@
 """The `ace` command on a terminal of its own, in a process of its own.
 
-Importing this in such a process imports what takes long. `Terminal` is the side of the person: it types, and reads what is drawn.
+Importing this in such a process imports what takes long. `Terminal` is the side of the person: it types,
+and reads what is drawn.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ace.llm.providers import load_litellm
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 _PATIENCE = 120.0  # seconds, of a machine that is busy
 
-if multiprocessing.parent_process() is not None or "forkserver" in sys.argv:
+if sys.argv[0] == "-c":  # in the process that forks the commands, and not in that of the tests
     load_litellm()
     importlib.import_module("openai")
 

@@ -198,13 +198,13 @@ def test_a_table_without_a_header_says_so(ace: Ace) -> None:
     assert made["train"] + made["test"] == 10 and made["scorer"] == "numeric"
 
 
+CITIES = "Paris,7 Elm Street,Rome,AB-12,Oslo,New York,Bern,Cairo,Lima,Kyiv,Q7,X"
+COLOURS = "red, blue|blue|red, green|green|red|blue, green|red, blue|green|red|blue|red, green|blue"
 FORMS = {
     "numeric": ["12", "3.5", "$1,200", "40%", "0.25", "-7", "9", "100", "2", "31", "55", "8"],
-    "short": "Paris,7 Elm Street,Rome,AB-12,Oslo,New York,Bern,Cairo,Lima,Kyiv,Q7,X".split(","),
+    "short": CITIES.split(","),
     "json": [json.dumps({"n": n, "ok": True}) for n in range(12)],
-    "labels": "red, blue|blue|red, green|green|red|blue, green|red, blue|green|red|blue|red, green|blue".split(
-        "|"
-    ),
+    "labels": COLOURS.split("|"),
 }
 
 
@@ -259,7 +259,7 @@ def test_conversations_alternatives_context_and_splits_of_data_sets(ace: Ace) ->
     assert load_task("tasks/chat").train[0].question.startswith("Say ")
     squad = [
         {"id": f"s{n}", "question": f"Who was {n}?", "context": f"It was Ann{n}.",
-         "split": "train" if n < 6 else "dev", "answers": {"text": [f"Ann{n}", f"Miss Ann{n}"], "answer_start": [7, 7]}}
+         "split": "train" if n < 6 else "dev", "answers": {"text": [f"Ann{n}", f"Miss Ann{n}"], "at": [7, 7]}}
         for n in range(9)
     ]  # fmt: skip
     Path("squad.json").write_text(json.dumps(squad))
