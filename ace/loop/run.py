@@ -8,7 +8,7 @@ step that was cut off, the calls that came to an end are answered from the journ
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from threading import Event
@@ -26,7 +26,8 @@ from ace.loop.outage import OutageDetector
 from ace.loop.progress import Progress, RunObserver
 from ace.loop.replay_queue import ReplayQueue
 from ace.loop.run_record import open_record
-from ace.methods import check_method, prompt_packages
+from ace.methods import METHODS, check_method
+from ace.methods.guard import guard_delta
 from ace.methods.protocol import Method, Update
 from ace.playbook.delta import diff, touched_ids
 from ace.playbook.model import Delta, Playbook, Vote
@@ -76,13 +77,14 @@ class StepWork:
     """What the method finds again on resume."""
 
     @classmethod
-    def of(cls, update: Update, lab: StepLab, reason: str) -> StepWork:
-        """Return the work of a method's update, with every episode of the lab.
-
-        `reason` stands for updates that bring none of their own.
+    def of(
+        cls, update: Update, lab: StepLab, playbook: Playbook, reason: str, private: Iterable[str] = ()
+    ) -> StepWork:
+        """Return the work of a method's update to a playbook, with every episode of the lab; `reason` stands
+        for updates that bring none. Nothing of it asks to be obeyed, holds a secret or a `private` text.
         """
         return cls(
-            delta=update.delta,
+            delta=guard_delta(update.delta, playbook, private),
             reason=update.reason or reason,
             author=update.author,
             episodes=lab.episodes_made(),
@@ -330,7 +332,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     settings = parts.settings
     check_method(settings.method)  # what cannot work is refused before the run has begun
     sources = build_sources(task, store)
-    packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
+    packages = ["ace.agent", "ace.memory", *METHODS[settings.method].prompts]
     if isinstance(task.environment, Worded):
         packages.append(task.environment.wording().prompts)
     config = {
