@@ -1,0 +1,342 @@
+"""The executor that works on items as tasks of Ray, on this machine or a cluster.
+
+The process of the run packs what a map needs into one parcel, hands out items, and folds in what comes back,
+in the order of the items: it alone writes to the playbook file. Workers call models themselves; what they
+ask of home (`ace.loop.stand_ins`) comes through a relay, an actor beside this process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from ace.errors import AceError, BudgetSpent, CapReached, InputError, describe_error
+from ace.llm.meter import Meter
+from ace.loop.executor import GRACE
+from ace.loop.lab import RunStopped, StepLab
+from ace.loop.parcel import Parcel
+from ace.loop.ray_cluster import connect_ray
+from ace.loop.stand_ins import Home, HomeMethod, ItemCalls
+from ace.settings import Settings
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_TRIES = 3  # at an item whose worker dies
+_LOOK = 0.5  # seconds between two looks at whether the run was stopped
+_END = 2.0  # seconds that cancelled tasks have to end
+
+
+@dataclass(slots=True)
+class _Flight:
+    """Hold one item that is worked on."""
+
+    place: int
+    """Its place in the map."""
+
+    parcel: Parcel
+    calls: ItemCalls
+
+    name: str = ""
+    """That of the latest try; messages of earlier ones are not listened to."""
+
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """Hold what came of one item: a result or an error, and the benches it recorded on."""
+
+    holds: bool
+    value: Any
+    benches: dict[Any, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def open_ray(settings: Settings, meter: Meter, stop: threading.Event) -> Iterator[RayExecutor]:
+    """Connect to Ray, and yield an executor on it.
+
+    The connection stays until the process ends or calls `ray.shutdown()`. Raises InputError where Ray is not
+    installed, or its cluster cannot be used.
+    """
+    connect_ray(settings)
+    executor = RayExecutor(meter, settings.workers, stop)
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+class RayExecutor:
+    """Work on items as tasks of Ray, each with one CPU. Belongs to the thread of its run."""
+
+    def __init__(self, meter: Meter, workers: int, stop: threading.Event) -> None:
+        """Begin to listen. At most `workers` items are worked on at once; Ray must be connected."""
+        import ray
+
+        relay_class, run_item = _define_remote()
+        self._meter, self._workers, self._stop = meter, workers, stop
+        self._flights: dict[str, _Flight] = {}
+        # Beside this process, which is asked through it.
+        node = ray.get_runtime_context().get_node_id()
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+        options = {"num_cpus": 0, "max_concurrency": 10_000, "scheduling_strategy": here}
+        self._relay = ray.remote(relay_class).options(**options).remote()
+        self._task = ray.remote(run_item).options(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")
+        self._answering = ThreadPoolExecutor(workers + 1, thread_name_prefix="home")
+        threading.Thread(target=self._listen, name="relay", daemon=True).start()
+
+    def close(self) -> None:
+        """End the relay. Tasks under way are cancelled already."""
+        import ray
+
+        self._flights.clear()
+        ray.kill(self._relay)
+        self._answering.shutdown(wait=False, cancel_futures=True)
+
+    def map(
+        self, lab: StepLab, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str]
+    ) -> Iterator[R]:
+        """Yield the results in order; see `Executor`. A worker that dies costs its item another try.
+
+        Raises InputError where the work cannot be sent, AceError where three workers died of one item.
+        """
+        import ray
+
+        if not items:
+            return
+        names = [name(item) for item in items]
+        home = Home(lab.place.task.context.sources)
+        try:
+            parcel = Parcel.of((lab, work, items, names), home)
+        except Exception as error:  # whatever somebody's own objects raise
+            raise _explain_unpackable(lab, home, error) from error
+        content = ray.put(parcel.content)
+        number = uuid4().hex
+        waiting = deque(_Flight(place, parcel, ItemCalls(self._meter)) for place in range(len(items)))
+        flying: dict[Any, _Flight] = {}
+        outcomes: dict[int, _Outcome] = {}
+
+        def advance(seconds: float) -> None:
+            """Start what there is room for, and take in what has ended within so many seconds."""
+            while waiting and len(flying) < self._workers:
+                flight = waiting.popleft()
+                flight.tries += 1
+                flight.name = f"{number}:{flight.place}:{flight.tries}"
+                flight.calls.begin_again()
+                self._flights[flight.name] = flight
+                task = self._task.remote(self._relay, content, flight.place, flight.name, _find_version())
+                flying[task] = flight
+            ended, _ = ray.wait(list(flying), timeout=seconds)
+            for task in ended:
+                flight = flying.pop(task)
+                outcome = self._take(task, flight)
+                del self._flights[flight.name]
+                if outcome is None:
+                    waiting.appendleft(flight)
+                else:
+                    outcomes[flight.place] = outcome
+
+        try:
+            for place in range(len(items)):
+                while place not in outcomes:
+                    advance(_LOOK)
+                    if self._stop.is_set():
+                        raise RunStopped("The run has ended; its attempts are not finished.")
+                yield self._fold(lab, outcomes.pop(place))
+        except BaseException as error:
+            if not isinstance(error, BudgetSpent):
+                self._stop.set()
+            waiting.clear()
+            deadline = monotonic() + GRACE
+            while isinstance(error, CapReached) and flying and monotonic() < deadline:
+                advance(_LOOK)
+                waiting.clear()  # a try whose worker died is not made again
+            for _, outcome in sorted(outcomes.items()):
+                lab.take_in(outcome.benches)
+            raise
+        finally:
+            self._cancel(flying)
+
+    def _fold(self, lab: StepLab, outcome: _Outcome) -> Any:
+        """Take in what an item recorded, and return its result, or raise its error."""
+        lab.take_in(outcome.benches)
+        if not outcome.holds:
+            raise outcome.value
+        return outcome.value
+
+    def _take(self, task: Any, flight: _Flight) -> _Outcome | None:
+        """Return what came of a task; None where its worker died, and another try is due."""
+        import ray
+        from ray import exceptions
+
+        try:
+            is_installed, answer = ray.get(task)
+        except exceptions.RayTaskError as error:
+            cause = error.cause
+            return _Outcome(False, cause if isinstance(cause, AceError) else error)
+        except exceptions.RayError as error:  # of a worker, a node, or the memory of one
+            if flight.tries < _TRIES:
+                return None
+            flight.calls.give_up()
+            who = flight.name.split(":")[1]
+            message = f"{_TRIES} workers of Ray died of item {who} of a step ({type(error).__name__})."
+            hint = "Look into Ray's logs; a node may lack memory, or an agent end its process."
+            return _Outcome(False, AceError(message, hint=hint))
+        if not is_installed:
+            return _Outcome(False, InputError(answer, hint=_advise_install()))
+        return _Outcome(*flight.parcel.open_answer(answer))
+
+    def _cancel(self, flying: dict[Any, _Flight]) -> None:
+        """End tasks that are under way, with their processes, and wait a moment until they have."""
+        import ray
+
+        for flight in flying.values():
+            self._flights.pop(flight.name, None)
+        for task in flying:
+            with suppress(ray.exceptions.RayError, ValueError):
+                ray.cancel(task, force=True)
+        if flying:
+            with suppress(ray.exceptions.RayError):
+                ray.wait(list(flying), num_returns=len(flying), timeout=_END)
+        for flight in flying.values():
+            flight.calls.give_up()
+        flying.clear()
+
+    def _listen(self) -> None:
+        """Answer what workers ask until the relay ends. Lives in a thread of its own."""
+        import ray
+
+        with suppress(
+            ray.exceptions.RayError, RuntimeError
+        ):  # the latter where no answers are given any more
+            while True:
+                for number, name, message in ray.get(self._relay.take.remote()):
+                    self._answering.submit(self._answer, number, name, message)
+
+    def _answer(self, number: int, name: str, message: bytes) -> None:
+        """Do what a worker asks for, and send the answer."""
+        from ray import cloudpickle
+
+        answer: tuple[bool, Any]
+        try:
+            flight = self._flights.get(name)
+            if flight is None:
+                raise RunStopped("This try is no longer waited for.")
+            place, method, arguments = flight.parcel.open_answer(message)
+            thing = flight.calls if place == 0 else flight.parcel.home.objects[place]
+            answer = True, getattr(thing, HomeMethod(method))(*arguments)
+        except Exception as error:  # raised again in the worker
+            answer = False, error
+        try:
+            content = cloudpickle.dumps(answer)
+        except Exception as error:  # whatever somebody's own client returns or raises
+            why = f"What was asked for at home cannot be sent ({describe_error(error)})."
+            content = cloudpickle.dumps((False, AceError(why)))
+        self._relay.answer.remote(number, content)
+
+
+def _define_remote() -> tuple[type[Any], Callable[..., Any]]:
+    """Return the class of the relay and the function of tasks.
+
+    Both are sent as code, because they stand in a function. So a worker can say that the package is missing.
+    """
+
+    class Relay:
+        """Pass on what workers ask, and the answers."""
+
+        def __init__(self) -> None:
+            import asyncio
+
+            self.asked: Any = asyncio.Queue()
+            self.answers: dict[int, Any] = {}
+            self.number = 0
+
+        async def ask(self, name: str, message: bytes) -> bytes:
+            """Wait for the answer to a worker's message."""
+            import asyncio
+
+            self.number += 1
+            number = self.number
+            self.answers[number] = asyncio.get_running_loop().create_future()
+            await self.asked.put((number, name, message))
+            try:
+                answer: bytes = await self.answers[number]
+            finally:
+                del self.answers[number]
+            return answer
+
+        async def take(self) -> list[tuple[int, str, bytes]]:
+            """Wait for messages, and return all that have come."""
+            messages = [await self.asked.get()]
+            while not self.asked.empty():
+                messages.append(self.asked.get_nowait())
+            return messages
+
+        async def answer(self, number: int, answer: bytes) -> None:
+            """Give a worker its answer, if it still waits."""
+            waiting = self.answers.get(number)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(answer)
+
+    def run_item(relay: Any, parcel: bytes, place: int, name: str, version: str) -> tuple[bool, Any]:
+        """Return whether the package is here, and what came of the item, or which node lacks the package."""
+        try:
+            import ace
+            from ace.loop.ray_worker import work_on
+        except ImportError as error:
+            import sys
+
+            import ray
+
+            node = ray.util.get_node_ip_address()
+            return False, f"The Ray node {node} cannot use the package ({error}; {sys.executable})."
+        if ace.__version__ != version:
+            import ray
+
+            node = ray.util.get_node_ip_address()
+            return False, f"The Ray node {node} has ace-engine {ace.__version__}, and this is {version}."
+        return True, work_on(relay, parcel, place, name)
+
+    return Relay, run_item
+
+
+def _find_version() -> str:
+    """Return the version of this package."""
+    import ace
+
+    version: str = ace.__version__
+    return version
+
+
+def _advise_install() -> str:
+    """Say how to install the package on a node."""
+    return f"Run `pip install 'ace-engine[ray]=={_find_version()}'` on every node, in the environment of Ray."
+
+
+def _explain_unpackable(lab: StepLab, home: Home, error: Exception) -> InputError:
+    """Return the error for work that cannot be pickled, which names the part of the task that is to blame."""
+    task = lab.place.task
+    culprit = "what the run works with"
+    parts = {
+        "the agent or solver": task.solver,
+        "the environment": task.environment,
+        "its samples": task.train,
+    }
+    for name, part in parts.items():
+        try:
+            Parcel.of(part, home)
+        except Exception:  # it is this one
+            culprit = f"{name} of the task"
+            break
+    return InputError(
+        f"Task {task.name} cannot be sent to Ray's workers: {culprit} cannot be pickled ({error}).",
+        hint="Make locks, files and connections inside the function, or use --executor threads.",
+    )
