@@ -33,11 +33,12 @@ cluster_utils = pytest.importorskip("ray.cluster_utils")
 pytestmark = pytest.mark.long
 
 
-
 @pytest.fixture
 def cluster() -> Iterator[Any]:
     """Two nodes with one CPU each, so that two items in flight are on both."""
-    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster = cluster_utils.Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
     cluster.add_node(num_cpus=1)
     yield cluster
     ray.shutdown()

@@ -238,6 +238,6 @@ class Recorded:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def ask(self, number: int, method: str, arguments: tuple[Any, ...]) -> bool:
+    def __call__(self, number: int, method: str, arguments: tuple[Any, ...], keywords: Any) -> bool:
         self.asked.append(method)
         return True

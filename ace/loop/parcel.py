@@ -27,7 +27,7 @@ class Parcel:
     content: bytes
 
     sent: Mapping[int, Any]
-    """Every object in it by its place."""
+    """Every object in it by its place, which is that in pickle's memo."""
 
     home: Home
     """What stayed."""
@@ -35,24 +35,22 @@ class Parcel:
     @classmethod
     def of(cls, thing: Any, home: Home) -> Parcel:
         """Pack an object. Raises what its parts raise where one cannot be pickled."""
-        register_task_modules()
-
-        def find(part: Any) -> StandIn | None:
-            return None if type(part) in _PLAIN else home.find_stand_in(part)
-
-        file = io.BytesIO()
-        packer = _packer_class()(file, find)
-        packer.dump(thing)
-        return cls(file.getvalue(), dict(packer.memo.copy().values()), home)
+        content, places = _pack(
+            thing, lambda part: None if type(part) in _PLAIN else home.find_stand_in(part)
+        )
+        return cls(content, dict(places.values()), home)
 
     def open_answer(self, content: bytes) -> Any:
         """Return what another process packed with `Arrival.pack`."""
 
         def find(place: int) -> Any:
+            """Return what was sent, or the object that a stand-in was sent for."""
             part = self.sent[place]
             return self.home.objects[part.number] if isinstance(part, StandIn) else part
 
-        return _Unpacker(content, find).load()
+        reader = _Reader(io.BytesIO(content))
+        reader.find = find
+        return reader.load()
 
 
 class Arrival:
@@ -62,12 +60,14 @@ class Arrival:
         """Unpack it; its stand-ins use `line`. Raises what its parts raise, as where a module is missing."""
 
         def connect(stand_in: StandIn) -> StandIn:
+            """Let a stand-in reach home."""
             stand_in.line = line
             return stand_in
 
-        unpacker = _Unpacker(content, connect)
-        self.thing = unpacker.load()
-        self._sent = unpacker.memo.copy()
+        reader = _Reader(io.BytesIO(content))
+        reader.find = connect
+        self.thing = reader.load()
+        self._sent = reader.memo.copy()  # keeps them all, so that no other object gets the id of one
         self._places = {id(part): place for place, part in self._sent.items()}
 
     def pack(self, answer: Any) -> bytes:
@@ -75,47 +75,51 @@ class Arrival:
 
         A part that was sent is not sent back, whatever has changed in it. Raises as `Parcel.of` does.
         """
-        register_task_modules()
-        file = io.BytesIO()
-        _packer_class()(file, lambda part: self._places.get(id(part))).dump(answer)
-        return file.getvalue()
+        content, _ = _pack(answer, lambda part: self._places.get(id(part)))
+        return content
 
 
-class _Unpacker(pickle.Unpickler):
+class _Reader(pickle.Unpickler):
     """Read bytes that the same run has written, and ask `find` for what they only name."""
 
-    def __init__(self, content: bytes, find: Callable[[Any], Any]) -> None:
-        super().__init__(io.BytesIO(content))
-        self._find = find
+    find: Callable[[Any], Any]
+    memo: Any
 
     def persistent_load(self, name: Any) -> Any:
         """Return what a name stands for."""
-        return self._find(name)
+        return self.find(name)
 
 
-@cache
-def _packer_class() -> type[Any]:
-    """Return a pickler of functions and classes, too, that names what its `find` has a name for."""
-    from ray import cloudpickle
+def _pack(thing: Any, find: Callable[[Any], Any]) -> tuple[bytes, dict[int, tuple[int, Any]]]:
+    """Return an object as bytes, and by its id the place of every object in them, with the object.
 
-    class Packer(cloudpickle.Pickler):  # type: ignore[misc]  # it is untyped
-        """Write bytes."""
-
-        def __init__(self, file: io.BytesIO, find: Callable[[Any], Any]) -> None:
-            super().__init__(file)
-            self._find = find
-
-        def persistent_id(self, part: Any) -> Any:
-            """Return the name of a part; None for one that is written out."""
-            return self._find(part)
-
-    return Packer
-
-
-def register_task_modules() -> None:
-    """Let classes of task folders travel as they are: nobody else can import them by their modules' names."""
+    Parts that `find` has a name for are only named. Classes of task folders travel as they are, since nobody
+    else can import them by their modules' names.
+    """
     from ray import cloudpickle
 
     for name, module in list(sys.modules.items()):
         if name.startswith(_TASK_MODULES):
             cloudpickle.register_pickle_by_value(module)
+    file = io.BytesIO()
+    writer = _load_writer()(file)
+    writer.find = find
+    writer.dump(thing)
+    return file.getvalue(), writer.memo.copy()
+
+
+@cache
+def _load_writer() -> type[Any]:
+    """Return a pickler of functions and classes, too, that asks its `find` for names."""
+    from ray import cloudpickle
+
+    class Writer(cloudpickle.Pickler):  # type: ignore[misc]  # it is untyped
+        """Write bytes."""
+
+        find: Callable[[Any], Any]
+
+        def persistent_id(self, part: Any) -> Any:
+            """Return the name of a part; None for one that is written out."""
+            return self.find(part)
+
+    return Writer

@@ -17,8 +17,9 @@ from time import monotonic
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import ace
 from ace.errors import AceError, BudgetSpent, CapReached, InputError, describe_error
-from ace.llm.meter import Meter
+from ace.llm.meter import Meter, mark_calls
 from ace.loop.executor import GRACE
 from ace.loop.lab import RunStopped, StepLab
 from ace.loop.parcel import Parcel
@@ -31,6 +32,7 @@ R = TypeVar("R")
 
 _TRIES = 3  # at an item whose worker dies
 _LOOK = 0.5  # seconds between two looks at whether the run was stopped
+_DESERTED = 120.0  # seconds that a cluster may be without nodes for tasks
 _END = 2.0  # seconds that cancelled tasks have to end
 
 
@@ -41,8 +43,11 @@ class _Flight:
     place: int
     """Its place in the map."""
 
-    parcel: Parcel
+    item: str
+    """The name that its model calls are counted for."""
+
     calls: ItemCalls
+    parcel: Parcel
 
     name: str = ""
     """That of the latest try; messages of earlier ones are not listened to."""
@@ -57,6 +62,28 @@ class _Outcome:
     holds: bool
     value: Any
     benches: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Work:
+    """Hold a map under way."""
+
+    content: Any
+    """Refers to the parcel in Ray's memory."""
+
+    waiting: deque[_Flight]
+    """Items that have not begun, or whose worker died."""
+
+    number: str = field(default_factory=lambda: uuid4().hex)
+
+    flying: dict[Any, _Flight] = field(default_factory=dict)
+    """Items that are worked on, by their task."""
+
+    outcomes: dict[int, _Outcome] = field(default_factory=dict)
+    """What came of others, by their place, until it is taken in."""
+
+    alive: float = field(default_factory=monotonic)
+    """When the cluster was last seen with a CPU."""
 
 
 @contextmanager
@@ -118,59 +145,64 @@ class RayExecutor:
             parcel = Parcel.of((lab, work, items, names), home)
         except Exception as error:  # whatever somebody's own objects raise
             raise _explain_unpackable(lab, home, error) from error
-        content = ray.put(parcel.content)
-        number = uuid4().hex
-        waiting = deque(_Flight(place, parcel, ItemCalls(self._meter)) for place in range(len(items)))
-        flying: dict[Any, _Flight] = {}
-        outcomes: dict[int, _Outcome] = {}
-
-        def advance(seconds: float) -> None:
-            """Start what there is room for, and take in what has ended within so many seconds."""
-            while waiting and len(flying) < self._workers:
-                flight = waiting.popleft()
-                flight.tries += 1
-                flight.name = f"{number}:{flight.place}:{flight.tries}"
-                flight.calls.begin_again()
-                self._flights[flight.name] = flight
-                task = self._task.remote(self._relay, content, flight.place, flight.name, _find_version())
-                flying[task] = flight
-            ended, _ = ray.wait(list(flying), timeout=seconds)
-            for task in ended:
-                flight = flying.pop(task)
-                outcome = self._take(task, flight)
-                del self._flights[flight.name]
-                if outcome is None:
-                    waiting.appendleft(flight)
-                else:
-                    outcomes[flight.place] = outcome
-
+        calls = [ItemCalls(self._meter) for _ in items]
+        flights = deque(_Flight(place, names[place], calls[place], parcel) for place in range(len(items)))
+        state = _Work(ray.put(parcel.content), flights)
         try:
             for place in range(len(items)):
-                while place not in outcomes:
-                    advance(_LOOK)
+                while place not in state.outcomes:
+                    self._advance(state)
                     if self._stop.is_set():
                         raise RunStopped("The run has ended; its attempts are not finished.")
-                yield self._fold(lab, outcomes.pop(place))
+                outcome = state.outcomes.pop(place)
+                lab.take_in(outcome.benches)
+                if not outcome.holds:
+                    raise outcome.value
+                yield outcome.value
         except BaseException as error:
             if not isinstance(error, BudgetSpent):
                 self._stop.set()
-            waiting.clear()
+            state.waiting.clear()
             deadline = monotonic() + GRACE
-            while isinstance(error, CapReached) and flying and monotonic() < deadline:
-                advance(_LOOK)
-                waiting.clear()  # a try whose worker died is not made again
-            for _, outcome in sorted(outcomes.items()):
+            while isinstance(error, CapReached) and state.flying and monotonic() < deadline:
+                self._advance(state)
+                state.waiting.clear()  # a try whose worker died is not made again
+            for _, outcome in sorted(state.outcomes.items(), key=lambda pair: pair[0]):
                 lab.take_in(outcome.benches)
             raise
         finally:
-            self._cancel(flying)
+            self._cancel(state.flying)
 
-    def _fold(self, lab: StepLab, outcome: _Outcome) -> Any:
-        """Take in what an item recorded, and return its result, or raise its error."""
-        lab.take_in(outcome.benches)
-        if not outcome.holds:
-            raise outcome.value
-        return outcome.value
+    def _advance(self, state: _Work) -> None:
+        """Start what there is room for, and take in what has ended within a moment.
+
+        Raises AceError where the cluster has had no CPU for some time.
+        """
+        import ray
+
+        while state.waiting and len(state.flying) < self._workers:
+            flight = state.waiting.popleft()
+            flight.tries += 1
+            flight.name = f"{state.number}:{flight.place}:{flight.tries}"
+            flight.calls.begin_again()
+            self._flights[flight.name] = flight
+            task = self._task.remote(self._relay, state.content, flight.place, flight.name, ace.__version__)
+            state.flying[task] = flight
+        ended, _ = ray.wait(list(state.flying), timeout=_LOOK)
+        for task in ended:
+            flight = state.flying.pop(task)
+            outcome = self._take(task, flight)
+            del self._flights[flight.name]
+            if outcome is None:
+                state.waiting.appendleft(flight)
+            else:
+                flight.calls.give_up()
+                state.outcomes[flight.place] = outcome
+        if ended or ray.cluster_resources().get("CPU", 0) >= 1:
+            state.alive = monotonic()
+        elif monotonic() > state.alive + _DESERTED:
+            message = f"The Ray cluster has had no CPU for {_DESERTED:g} s: its nodes are gone."
+            raise AceError(message, hint="Start nodes, and go on with --resume.")
 
     def _take(self, task: Any, flight: _Flight) -> _Outcome | None:
         """Return what came of a task; None where its worker died, and another try is due."""
@@ -185,13 +217,13 @@ class RayExecutor:
         except exceptions.RayError as error:  # of a worker, a node, or the memory of one
             if flight.tries < _TRIES:
                 return None
-            flight.calls.give_up()
-            who = flight.name.split(":")[1]
-            message = f"{_TRIES} workers of Ray died of item {who} of a step ({type(error).__name__})."
+            message = f"{_TRIES} workers of Ray died of {flight.item} ({type(error).__name__})."
             hint = "Look into Ray's logs; a node may lack memory, or an agent end its process."
             return _Outcome(False, AceError(message, hint=hint))
         if not is_installed:
-            return _Outcome(False, InputError(answer, hint=_advise_install()))
+            install = f"pip install 'ace-engine[ray]=={ace.__version__}'"
+            hint = f"Run `{install}` on every node, in the environment that Ray runs in."
+            return _Outcome(False, InputError(answer, hint=hint))
         return _Outcome(*flight.parcel.open_answer(answer))
 
     def _cancel(self, flying: dict[Any, _Flight]) -> None:
@@ -230,9 +262,10 @@ class RayExecutor:
             flight = self._flights.get(name)
             if flight is None:
                 raise RunStopped("This try is no longer waited for.")
-            place, method, arguments = flight.parcel.open_answer(message)
+            mark, place, method, arguments, keywords = flight.parcel.open_answer(message)
             thing = flight.calls if place == 0 else flight.parcel.home.objects[place]
-            answer = True, getattr(thing, HomeMethod(method))(*arguments)
+            with mark_calls(mark):
+                answer = True, getattr(thing, HomeMethod(method))(*arguments, **keywords)
         except Exception as error:  # raised again in the worker
             answer = False, error
         try:
@@ -306,19 +339,6 @@ def _define_remote() -> tuple[type[Any], Callable[..., Any]]:
         return True, work_on(relay, parcel, place, name)
 
     return Relay, run_item
-
-
-def _find_version() -> str:
-    """Return the version of this package."""
-    import ace
-
-    version: str = ace.__version__
-    return version
-
-
-def _advise_install() -> str:
-    """Say how to install the package on a node."""
-    return f"Run `pip install 'ace-engine[ray]=={_find_version()}'` on every node, in the environment of Ray."
 
 
 def _explain_unpackable(lab: StepLab, home: Home, error: Exception) -> InputError:

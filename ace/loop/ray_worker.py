@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ace.errors import AceError, InputError, StoreError, describe_error
+from ace.llm.meter import read_mark
 from ace.loop.executor import ThreadExecutor
 from ace.loop.lab import SampleBench, StepLab
 from ace.loop.parcel import Arrival
@@ -22,27 +23,25 @@ _errand: ContextVar[tuple[Any, str, Arrival]] = ContextVar("errand")
 """The relay, the name of the try, and the parcel of the item that this thread works on."""
 
 
-class RelayLine:
-    """Ask home through the relay of the item that the thread works on. Serves all stand-ins of a process."""
+def ask_home(number: int, method: HomeMethod, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Return what a method returns at home, asked through the relay of the item that this thread works on.
 
-    def ask(self, number: int, method: HomeMethod, arguments: tuple[Any, ...]) -> Any:
-        """Return what the method returns at home, or raise what it raises.
+    Raises what the method raises, and StoreError where home cannot be reached: nothing may go on without its
+    journal.
+    """
+    import ray
+    from ray import cloudpickle
 
-        Raises StoreError where home cannot be reached: nothing may go on without its journal.
-        """
-        import ray
-        from ray import cloudpickle
-
-        relay, name, arrival = _errand.get()
-        message = arrival.pack((number, method, arguments))
-        try:
-            answer = ray.get(relay.ask.remote(name, message))
-        except ray.exceptions.RayError as error:
-            raise StoreError(f"The run can no longer be reached ({describe_error(error)}).") from error
-        holds, value = cloudpickle.loads(answer)
-        if not holds:
-            raise value
-        return value
+    relay, name, arrival = _errand.get()
+    message = arrival.pack((read_mark(), number, method, arguments, keywords))
+    try:
+        answer = ray.get(relay.ask.remote(name, message))
+    except ray.exceptions.RayError as error:
+        raise StoreError(f"The run can no longer be reached ({describe_error(error)}).") from error
+    holds, value = cloudpickle.loads(answer)
+    if not holds:
+        raise value
+    return value
 
 
 def work_on(relay: Any, parcel: bytes, place: int, name: str) -> bytes:
@@ -68,7 +67,7 @@ def work_on(relay: Any, parcel: bytes, place: int, name: str) -> bytes:
 @lru_cache(maxsize=1)  # the items of a map come one after the other
 def _unpack(name: str, parcel: bytes) -> Arrival:
     """Unpack the parcel of a map."""
-    return Arrival(parcel, RelayLine())
+    return Arrival(parcel, ask_home)
 
 
 def _work_on(arrival: Arrival, place: int) -> bytes:

@@ -8,16 +8,15 @@ computed vectors. There is a stand-in for each, whose methods ask for what they 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-from ace.context.item import Item
 from ace.llm.asking import Asks
-from ace.llm.client import FinishReason, Reply, Request, Role
+from ace.llm.client import FinishReason, Reply, Role
 from ace.llm.journal import Call, Key
 from ace.llm.local.local_server import LocalServer
 from ace.llm.meter import Meter, Metered, mark_calls, read_mark
@@ -26,8 +25,8 @@ from ace.retrieval.memory_source import MemorySource
 from ace.retrieval.vector_cache import VectorCache
 from ace.store import Store
 
-if TYPE_CHECKING:
-    from ace.llm.embedding import Vectors
+Line = Callable[[int, "HomeMethod", tuple[Any, ...], dict[str, Any]], Any]
+"""Calls a method of the object with a number at home: returns what that returns, or raises what it raises."""
 
 
 class HomeMethod(StrEnum):
@@ -43,122 +42,39 @@ class HomeMethod(StrEnum):
     IS_SET = "is_set"
 
 
-class Line(Protocol):
-    """Connect a stand-in with home."""
-
-    def ask(self, number: int, method: HomeMethod, arguments: tuple[Any, ...]) -> Any:
-        """Call a method of the object with a number at home, and return what it returns, or raise it."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
 class StandIn:
-    """Stand for the object with a number at home."""
+    """Stand for the object with a number at home: some of its methods, and values that do not change."""
 
-    number: int
+    def __init__(self, number: int, methods: Sequence[HomeMethod], values: Mapping[str, Any]) -> None:
+        """Have these methods and values as attributes. The methods work where `line` is set."""
+        self.line: Line | None = None
+        self._number, self._methods, self._values = number, methods, dict(values)
+        self.__dict__.update(values)
+        for method in methods:
+            self.__dict__[method.value] = partial(self._visit, method)
 
-    line: Line | None = None
-    """Set where the stand-in has arrived."""
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the object, which is a function or like one."""
+        return self._visit(HomeMethod.CALL, *arguments)
 
-    def visit(self, method: HomeMethod, *arguments: Any) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make the stand-in again, without its line."""
+        return StandIn, (self._number, self._methods, self._values)
+
+    @property
+    def number(self) -> int:
+        """Return that of the object."""
+        return self._number
+
+    def _visit(self, method: HomeMethod, *arguments: Any, **keywords: Any) -> Any:
         """Return what the object's method returns, or raise what it raises."""
         if self.line is None:
             raise RuntimeError("A stand-in is used in the process that has the object itself.")
-        return self.line.ask(self.number, method, arguments)
-
-
-@dataclass(slots=True, eq=False)
-class AwayMeter(StandIn):
-    """Count requests at home: nothing is asked before it is allowed there, or used before it is kept."""
-
-    phase: str = ""
-
-    def about(self, sample: str) -> AbstractContextManager[None]:
-        """Mark calls of this thread within the block as made for `sample`."""
-        return mark_calls(sample)
-
-    def start(self, role: Role, request: str) -> tuple[Key, Reply | None]:
-        """Number a request; see `Meter.start`."""
-        key, reply = self.visit(HomeMethod.START, read_mark(), role, request)
-        return key, reply
-
-    def end(self, call: Call | None, *, paid: bool) -> None:
-        """Keep a call; see `Meter.end`."""
-        self.visit(HomeMethod.END, call, paid)
-
-
-@dataclass(slots=True, eq=False)
-class AwayClient(StandIn):
-    """Let a client answer at home."""
-
-    model: str = ""
-
-    def complete(self, request: Request) -> Reply:
-        """Return the client's reply, or raise what it raises."""
-        reply: Reply = self.visit(HomeMethod.COMPLETE, request)
-        return reply
-
-
-@dataclass(slots=True, eq=False)
-class AwayEndpoint(AwayClient):
-    """Let a client answer at home that makes one request at a time."""
-
-    tries: int = 1
-
-    def ask(self, request: Request) -> Reply:
-        """Return the reply to one request, or raise what the client raises."""
-        reply: Reply = self.visit(HomeMethod.ASK, request)
-        return reply
-
-
-@dataclass(slots=True, eq=False)
-class AwaySource(StandIn):
-    """Let a source, or a function that is one, find at home."""
-
-    name: str = ""
-
-    def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
-        """Return what the source finds."""
-        items: Sequence[Item] = self.visit(HomeMethod.FIND, question, dict(data))
-        return items
-
-    def __call__(self, question: str) -> Any:
-        """Return what the function finds."""
-        return self.visit(HomeMethod.CALL, question)
-
-
-@dataclass(slots=True, eq=False)
-class AwayVectors(StandIn):
-    """Let vectors be looked up, or computed and kept, at home."""
-
-    name: str = ""
-
-    def __call__(self, texts: Sequence[str]) -> Vectors:
-        """Return vectors of shape (texts, dimensions)."""
-        vectors: Vectors = self.visit(HomeMethod.CALL, list(texts))
-        return vectors
-
-
-@dataclass(slots=True, eq=False)
-class AwayServer(StandIn):
-    """Let an embedded server count tokens at home."""
-
-    def count(self, text: str) -> int:
-        """Return the tokens of a text."""
-        return int(self.visit(HomeMethod.COUNT, text))
-
-
-@dataclass(slots=True, eq=False)
-class AwayEvent(StandIn):
-    """Ask at home whether the run has ended."""
-
-    def is_set(self) -> bool:
-        """Return whether it has."""
-        return bool(self.visit(HomeMethod.IS_SET))
+        return self.line(self._number, method, arguments, keywords)
 
 
 class Home:
-    """Decide what stays, and hold it by its number; number 0 are the calls of whichever item asks."""
+    """Decide what stays, and hold it by its number; number 0 is the meter, for which `ItemCalls` answer."""
 
     def __init__(self, sources: Iterable[Any] = ()) -> None:
         """Begin with nothing that stays but `sources`: a task's own, objects and functions."""
@@ -166,7 +82,7 @@ class Home:
         self._stand_ins: dict[int, StandIn] = {}
         for source in sources:
             name = getattr(source, "name", "") or getattr(source, "__name__", "source")
-            self._keep(source, AwaySource(len(self.objects), name=str(name)))
+            self._keep(source, (HomeMethod.FIND,), name=str(name))
 
     def find_stand_in(self, thing: Any) -> StandIn | None:
         """Return what stands for an object elsewhere; None for one that travels.
@@ -176,33 +92,37 @@ class Home:
         known = self._stand_ins.get(id(thing))
         if known is not None:
             return known
-        number = len(self.objects)
         match thing:
             case Meter():
-                return self._keep(thing, AwayMeter(0, phase=thing.phase))
+                methods = (HomeMethod.START, HomeMethod.END)
+                return self._keep(thing, methods, phase=thing.phase, about=mark_calls)
             case Event():
-                return self._keep(thing, AwayEvent(number))
+                return self._keep(thing, (HomeMethod.IS_SET,))
             case VectorCache():
-                return self._keep(thing, AwayVectors(number, name=thing.name))
+                return self._keep(thing, (), name=thing.name)
             case LocalServer():
-                return self._keep(thing, AwayServer(number))
+                return self._keep(thing, (HomeMethod.COUNT,))
             case DocumentSource() | MemorySource():
-                return self._keep(thing, AwaySource(number, name=thing.name))
+                return self._keep(thing, (HomeMethod.FIND,), name=thing.name)
             case Store():
                 raise TypeError("a playbook file has one writer, and stays in its process")
-        is_client = hasattr(type(thing), "complete") and not isinstance(thing, Metered | StandIn | type)
+        is_client = hasattr(type(thing), "complete") and not isinstance(thing, Metered | type)
         if not is_client or getattr(thing, "travels", False):
             return None
         if isinstance(thing, Asks):
-            return self._keep(thing, AwayEndpoint(number, model=thing.model, tries=thing.tries))
-        return self._keep(thing, AwayClient(number, model=thing.model))
+            methods = (HomeMethod.COMPLETE, HomeMethod.ASK)
+            return self._keep(thing, methods, model=thing.model, tries=thing.tries)
+        return self._keep(thing, (HomeMethod.COMPLETE,), model=thing.model)
 
-    def _keep(self, thing: Any, stand_in: StandIn) -> StandIn:
-        """Hold an object, and return its stand-in."""
-        if stand_in.number:
-            self.objects.append(thing)
-        else:
+    def _keep(self, thing: Any, methods: Sequence[HomeMethod], **values: Any) -> StandIn:
+        """Hold an object, and return its stand-in with these methods and values."""
+        number = 0
+        if isinstance(thing, Meter):
             self.objects[0] = thing
+        else:
+            number = len(self.objects)
+            self.objects.append(thing)
+        stand_in = StandIn(number, methods, values)
         self._stand_ins[id(thing)] = stand_in
         return stand_in
 
@@ -237,9 +157,9 @@ class ItemCalls:
         with self._lock:
             self._asked.clear()
 
-    def start(self, sample: str, role: Role, request: str) -> tuple[Key, Reply | None]:
+    def start(self, role: Role, request: str) -> tuple[Key, Reply | None]:
         """Return the key of a request with the reply to it, if there is one; see `Meter.start`."""
-        identity = (sample, role.value, request)
+        identity = (read_mark(), role.value, request)
         with self._lock:
             place = self._asked[identity]
             self._asked[identity] += 1
@@ -247,15 +167,14 @@ class ItemCalls:
                 key = self.keys[identity][place]
                 if key in self.replies or key in self.under_way:
                     return key, self.replies.get(key)
-        with mark_calls(sample):
-            key, reply = self.meter.start(role, request)
+        key, reply = self.meter.start(role, request)
         with self._lock:
             self.keys[identity][place:] = [key, *self.keys[identity][place + 1 :]]
             if reply is None:
                 self.under_way.add(key)
         return key, reply
 
-    def end(self, call: Call | None, paid: bool) -> None:
+    def end(self, call: Call | None, *, paid: bool) -> None:
         """Keep a call, once; of one that did not end nothing is known, and its key stays under way."""
         if call is None:
             return
