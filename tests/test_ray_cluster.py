@@ -33,6 +33,12 @@ cluster_utils = pytest.importorskip("ray.cluster_utils")
 pytestmark = pytest.mark.long
 
 
+@pytest.fixture(autouse=True)
+def urgent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers be as urgent as this process."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+
+
 @pytest.fixture
 def cluster() -> Iterator[Any]:
     """Two nodes with one CPU each, so that two items in flight are on both."""

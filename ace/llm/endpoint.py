@@ -172,14 +172,9 @@ class Endpoint:
         """Tell whether copies in other processes can be used: an embedded server stays where it is."""
         return self.server is None
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return its values for a copy, which opens connections of its own."""
-        return {part.name: getattr(self, part.name) for part in fields(self)} | {"_http": None}
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Become such a copy."""
-        for name, value in state.items():
-            setattr(self, name, value)
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Return its slots for a copy, which opens connections of its own."""
+        return None, {part.name: getattr(self, part.name) for part in fields(self)} | {"_http": None}
 
     def access(self) -> Mapping[str, str]:
         """Return how a program outside can reach the model, as environment variables.

@@ -15,10 +15,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ace.errors import AceError, BudgetSpent, CapReached, MalformedReply
 from ace.llm import asking
@@ -39,7 +38,8 @@ from ace.llm.transcript import join_reply, split_reply
 from ace.llm.window import Window, access_of, window_of
 from ace.llm.written_calls import writes_calls
 
-_sample: ContextVar[str] = ContextVar("sample", default="")
+calls_for: ContextVar[str] = ContextVar("calls_for", default="")
+"""The sample that calls of this thread are made for; "" where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +66,11 @@ def mark_calls(sample: str) -> Iterator[None]:
     Threads that the block starts know it only if they are started with a copy of its context
     (`contextvars.copy_context().run`).
     """
-    token = _sample.set(sample)
+    token = calls_for.set(sample)
     try:
         yield
     finally:
-        _sample.reset(token)
-
-
-def read_mark() -> str:
-    """Return the sample that calls of this thread are made for; "" where nobody said."""
-    return _sample.get()
-
-
-class Counting(Protocol):
-    """Count requests from before they are made until they are kept. A run's `Meter` does; workers ask it."""
-
-    phase: str
-    """That of the step, as text."""
-
-    def about(self, sample: str) -> AbstractContextManager[None]:
-        """Mark calls of this thread within the block as made for `sample`."""
-        ...
-
-    def start(self, role: Role, request: str) -> tuple[Key, Reply | None]:
-        """Number a request, and return its key with the journal's reply, if there is one; see `Meter`."""
-        ...
-
-    def end(self, call: Call | None, *, paid: bool) -> None:
-        """Keep a call that came to an end; see `Meter`."""
-        ...
+        calls_for.reset(token)
 
 
 class Meter:
@@ -176,9 +152,7 @@ class Meter:
         """
         return Metered(self, client)
 
-    def about(self, sample: str) -> AbstractContextManager[None]:
-        """Mark calls of this thread within the block as made for `sample`; see `mark_calls`."""
-        return mark_calls(sample)
+    about = staticmethod(mark_calls)  # for the lab
 
     # For `Metered`: a request, from its key to its record.
 
@@ -188,7 +162,7 @@ class Meter:
         Without one it is under way from here on. Raises CapReached if it is not allowed.
         """
         with self._lock:
-            sample = read_mark()
+            sample = calls_for.get()
             identity = (sample, role.value, request)
             occurrence = self._asked[identity]
             key = Key(self._step, sample, role.value, request, occurrence)
@@ -280,7 +254,7 @@ class Metered:
     What else a client tells of its model (`window`, `access`, `writes_calls`) is passed on.
     """
 
-    def __init__(self, meter: Counting, client: Client) -> None:
+    def __init__(self, meter: Meter, client: Client) -> None:
         self._meter, self._client = meter, client
         self.model = client.model
         self.writes_calls = writes_calls(client)
@@ -315,7 +289,7 @@ class Metered:
 class _Requests:
     """Make the requests of one call, one after the other: each is asked for, looked at, and then kept."""
 
-    meter: Counting
+    meter: Meter
     """Counts them, and finds those that the journal holds."""
 
     model: str

@@ -25,7 +25,8 @@ Its modules:
     domains             branches of a file for domains, and the router to them
     executor            parallel work, ordered results: the protocol, and threads
     ray_executor        the same as tasks of Ray
-    ray_worker          what such a task does
+    ray_remote          what is sent to its workers as code
+    ray_worker          what they do with it
     ray_cluster         how a cluster is reached
     parcel              what is sent to another process, and what comes back
     stand_ins           what stands there for what stays here

@@ -6,12 +6,11 @@ An executor maps work over items; results come in order. Which one a run has is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ace.errors import BudgetSpent, CapReached
-from ace.llm.meter import Counting
 from ace.settings import ExecutorKind, Settings
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Executor(Protocol):
 class ThreadExecutor:
     """Work in threads of this process. With one worker, all is done in the caller's thread."""
 
-    def __init__(self, meter: Counting, workers: int, stop: Event) -> None:
+    def __init__(self, meter: Meter, workers: int, stop: Event) -> None:
         """Count calls with `meter`, use at most `workers` threads, and set `stop` where an error ends all."""
         self._meter, self._workers, self._stop = meter, workers, stop
 
@@ -91,12 +90,15 @@ def ordered_map(work: Callable[[T], R], items: Sequence[T], workers: int, stop: 
 def open_executor(settings: Settings, meter: Meter, stop: Event) -> Iterator[Executor]:
     """Open the executor that the settings name, and close it at the end.
 
+    A connection to Ray stays until the process ends, or calls `ray.shutdown()`.
     Raises InputError where it is not installed, or its cluster cannot be used.
     """
     if settings.executor is ExecutorKind.THREADS:
         yield ThreadExecutor(meter, settings.workers, stop)
         return
-    from ace.loop.ray_executor import open_ray
+    from ace.loop.ray_cluster import connect_ray
+    from ace.loop.ray_executor import RayExecutor
 
-    with open_ray(settings, meter, stop) as executor:
+    connect_ray(settings)
+    with closing(RayExecutor(meter, settings.workers, stop)) as executor:
         yield executor

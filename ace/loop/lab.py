@@ -32,7 +32,7 @@ from ace.task.guarded_workspace import GuardedWorkspace, open_workspace
 from ace.task.types import Attempt, Episode, Failure, Feedback, Outcome, Sample, Task, Verdict
 
 if TYPE_CHECKING:
-    from ace.llm.meter import Counting
+    from ace.llm.meter import Meter
     from ace.loop.executor import Executor
 
 T = TypeVar("T")
@@ -241,7 +241,7 @@ class StepLab:
         *,
         online: bool,
         executor: Executor,
-        meter: Counting,
+        meter: Meter,
         read_episodes: Callable[[Sequence[str]], Sequence[Episode]] | None,
     ) -> None:
         """Begin without benches. `read_episodes` reads the file by ids; None where there is no file."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ace.loop.stand_ins import Home, Line, StandIn
+from ace.loop.stand_ins import Home, StandIn
 
 _PLAIN = frozenset({str, int, float, bool, bytes, tuple, list, dict, set, frozenset, type(None), type})
 _TASK_MODULES = "ace_task:"  # begins the names that `ace.task.own_module` gives to modules of task folders
@@ -27,45 +27,34 @@ class Parcel:
     content: bytes
 
     sent: Mapping[int, Any]
-    """Every object in it by its place, which is that in pickle's memo."""
-
-    home: Home
-    """What stayed."""
+    """Every object in it by its place, which is that in pickle's memo; for a stand-in what it stands for."""
 
     @classmethod
     def of(cls, thing: Any, home: Home) -> Parcel:
-        """Pack an object. Raises what its parts raise where one cannot be pickled."""
+        """Pack an object; what stays is held by `home`. Raises what its parts raise where one cannot be."""
         content, places = _pack(
             thing, lambda part: None if type(part) in _PLAIN else home.find_stand_in(part)
         )
-        return cls(content, dict(places.values()), home)
+        sent = dict(places.values())
+        for place, part in sent.items():
+            if isinstance(part, StandIn):
+                sent[place] = home.objects[part.number]
+        return cls(content, sent)
 
     def open_answer(self, content: bytes) -> Any:
         """Return what another process packed with `Arrival.pack`."""
-
-        def find(place: int) -> Any:
-            """Return what was sent, or the object that a stand-in was sent for."""
-            part = self.sent[place]
-            return self.home.objects[part.number] if isinstance(part, StandIn) else part
-
         reader = _Reader(io.BytesIO(content))
-        reader.find = find
+        reader.find = self.sent.__getitem__
         return reader.load()
 
 
 class Arrival:
     """Hold an object that has arrived, in the process that it was sent to."""
 
-    def __init__(self, content: bytes, line: Line) -> None:
-        """Unpack it; its stand-ins use `line`. Raises what its parts raise, as where a module is missing."""
-
-        def connect(stand_in: StandIn) -> StandIn:
-            """Let a stand-in reach home."""
-            stand_in.line = line
-            return stand_in
-
+    def __init__(self, content: bytes) -> None:
+        """Unpack it. Raises what its parts raise, as where a module is missing."""
         reader = _Reader(io.BytesIO(content))
-        reader.find = connect
+        reader.find = lambda stand_in: stand_in
         self.thing = reader.load()
         self._sent = reader.memo.copy()  # keeps them all, so that no other object gets the id of one
         self._places = {id(part): place for place, part in self._sent.items()}
@@ -113,13 +102,4 @@ def _load_writer() -> type[Any]:
     """Return a pickler of functions and classes, too, that asks its `find` for names."""
     from ray import cloudpickle
 
-    class Writer(cloudpickle.Pickler):  # type: ignore[misc]  # it is untyped
-        """Write bytes."""
-
-        find: Callable[[Any], Any]
-
-        def persistent_id(self, part: Any) -> Any:
-            """Return the name of a part; None for one that is written out."""
-            return self.find(part)
-
-    return Writer
+    return type("Writer", (cloudpickle.Pickler,), {"persistent_id": lambda self, part: self.find(part)})

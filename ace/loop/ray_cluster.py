@@ -9,8 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 from ace.errors import InputError, describe_error
 from ace.settings import Settings
@@ -43,8 +42,20 @@ def connect_ray(settings: Settings) -> None:
     if not ray.is_initialized():
         if address not in (_ALONE, _AUTO):
             _check_address(address)
-        with _keeping_signals():
-            _connect(address, settings.workers)
+        options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": logging.ERROR}
+        handler = signal.getsignal(signal.SIGTERM)
+        try:
+            if address == _ALONE:  # each worker has a process that stays
+                ray.init(num_cpus=settings.workers, include_dashboard=False, **options)
+            else:
+                ray.init(**options)
+        except Exception as error:  # it has as many as there are ways to fail
+            where = "on this machine" if address == _ALONE else f"at {address}"
+            what = describe_error(error)
+            raise InputError(f"The Ray cluster {where} cannot be used ({what:.500}).", hint=_START) from error
+        finally:
+            if threading.current_thread() is threading.main_thread() and handler is not None:
+                signal.signal(signal.SIGTERM, handler)  # Ray takes it for itself
     elif settings.ray_address not in (None, _AUTO, ray.get_runtime_context().gcs_address):
         connected = ray.get_runtime_context().gcs_address
         message = f"This process is connected to the Ray cluster at {connected}, not {settings.ray_address}."
@@ -52,30 +63,6 @@ def connect_ray(settings: Settings) -> None:
     if ray.cluster_resources().get("CPU", 0) < 1:
         hint = "Start its nodes with `ray start --num-cpus N`."
         raise InputError("The Ray cluster has no CPU for tasks.", hint=hint)
-
-
-def _connect(address: str, workers: int) -> None:
-    """Connect, or start Ray with as many CPUs as `workers`, so that each of them has a process."""
-    import ray
-
-    try:
-        if address == _ALONE:
-            ray.init(
-                address=_ALONE,
-                num_cpus=workers,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        else:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:  # it has as many as there are ways to fail
-        what = describe_error(error)
-        if address == _ALONE:
-            raise InputError(f"Ray does not start on this machine ({what:.500}).") from error
-        raise InputError(
-            f"The Ray cluster at {address} cannot be used ({what:.500}).", hint=_START
-        ) from error
 
 
 def _check_address(address: str) -> None:
@@ -103,15 +90,3 @@ def _check_address(address: str) -> None:
         raise InputError(
             message, hint="Check address, RAY_AUTH_TOKEN, and that both have one version of Ray."
         )
-
-
-@contextmanager
-def _keeping_signals() -> Iterator[None]:
-    """Give signals back to whom they belonged: Ray takes SIGTERM for itself."""
-    is_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if is_main and handler is not None:
-            signal.signal(signal.SIGTERM, handler)

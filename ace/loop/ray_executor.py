@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, TypeVar
@@ -20,15 +20,17 @@ from uuid import uuid4
 import ace
 from ace.errors import AceError, BudgetSpent, CapReached, InputError, describe_error
 from ace.llm.meter import Meter, mark_calls
+from ace.loop import ray_remote
 from ace.loop.executor import GRACE
-from ace.loop.lab import RunStopped, StepLab
+from ace.loop.lab import RunStopped, SampleBench, StepLab
 from ace.loop.parcel import Parcel
-from ace.loop.ray_cluster import connect_ray
 from ace.loop.stand_ins import Home, HomeMethod, ItemCalls
-from ace.settings import Settings
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+Outcome = tuple[bool, Any, dict[tuple[str, str], SampleBench]]
+"""Whether there is a result of an item, the result or the error, and the benches it recorded on."""
 
 _TRIES = 3  # at an item whose worker dies
 _LOOK = 0.5  # seconds between two looks at whether the run was stopped
@@ -48,20 +50,12 @@ class _Flight:
 
     calls: ItemCalls
     parcel: Parcel
+    home: Home
 
     name: str = ""
     """That of the latest try; messages of earlier ones are not listened to."""
 
     tries: int = 0
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """Hold what came of one item: a result or an error, and the benches it recorded on."""
-
-    holds: bool
-    value: Any
-    benches: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -79,44 +73,32 @@ class _Work:
     flying: dict[Any, _Flight] = field(default_factory=dict)
     """Items that are worked on, by their task."""
 
-    outcomes: dict[int, _Outcome] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
     """What came of others, by their place, until it is taken in."""
 
     alive: float = field(default_factory=monotonic)
     """When the cluster was last seen with a CPU."""
 
 
-@contextmanager
-def open_ray(settings: Settings, meter: Meter, stop: threading.Event) -> Iterator[RayExecutor]:
-    """Connect to Ray, and yield an executor on it.
-
-    The connection stays until the process ends or calls `ray.shutdown()`. Raises InputError where Ray is not
-    installed, or its cluster cannot be used.
-    """
-    connect_ray(settings)
-    executor = RayExecutor(meter, settings.workers, stop)
-    try:
-        yield executor
-    finally:
-        executor.close()
-
-
 class RayExecutor:
     """Work on items as tasks of Ray, each with one CPU. Belongs to the thread of its run."""
 
     def __init__(self, meter: Meter, workers: int, stop: threading.Event) -> None:
-        """Begin to listen. At most `workers` items are worked on at once; Ray must be connected."""
+        """Begin to listen. At most `workers` items are worked on at once; Ray is connected."""
         import ray
 
-        relay_class, run_item = _define_remote()
+        # Sent as code, so that a worker can say that the package is missing.
+        ray.cloudpickle.register_pickle_by_value(ray_remote)
         self._meter, self._workers, self._stop = meter, workers, stop
         self._flights: dict[str, _Flight] = {}
         # Beside this process, which is asked through it.
         node = ray.get_runtime_context().get_node_id()
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
         options = {"num_cpus": 0, "max_concurrency": 10_000, "scheduling_strategy": here}
-        self._relay = ray.remote(relay_class).options(**options).remote()
-        self._task = ray.remote(run_item).options(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")
+        self._relay = ray.remote(ray_remote.Relay).options(**options).remote()
+        self._task = ray.remote(ray_remote.run_item).options(
+            num_cpus=1, max_retries=0, scheduling_strategy="SPREAD"
+        )
         self._answering = ThreadPoolExecutor(workers + 1, thread_name_prefix="home")
         threading.Thread(target=self._listen, name="relay", daemon=True).start()
 
@@ -146,7 +128,9 @@ class RayExecutor:
         except Exception as error:  # whatever somebody's own objects raise
             raise _explain_unpackable(lab, home, error) from error
         calls = [ItemCalls(self._meter) for _ in items]
-        flights = deque(_Flight(place, names[place], calls[place], parcel) for place in range(len(items)))
+        flights = deque(
+            _Flight(place, names[place], calls[place], parcel, home) for place in range(len(items))
+        )
         state = _Work(ray.put(parcel.content), flights)
         try:
             for place in range(len(items)):
@@ -154,11 +138,11 @@ class RayExecutor:
                     self._advance(state)
                     if self._stop.is_set():
                         raise RunStopped("The run has ended; its attempts are not finished.")
-                outcome = state.outcomes.pop(place)
-                lab.take_in(outcome.benches)
-                if not outcome.holds:
-                    raise outcome.value
-                yield outcome.value
+                holds, value, benches = state.outcomes.pop(place)
+                lab.take_in(benches)
+                if not holds:
+                    raise value
+                yield value
         except BaseException as error:
             if not isinstance(error, BudgetSpent):
                 self._stop.set()
@@ -167,8 +151,8 @@ class RayExecutor:
             while isinstance(error, CapReached) and state.flying and monotonic() < deadline:
                 self._advance(state)
                 state.waiting.clear()  # a try whose worker died is not made again
-            for _, outcome in sorted(state.outcomes.items(), key=lambda pair: pair[0]):
-                lab.take_in(outcome.benches)
+            for place in sorted(state.outcomes):
+                lab.take_in(state.outcomes[place][2])
             raise
         finally:
             self._cancel(state.flying)
@@ -184,7 +168,7 @@ class RayExecutor:
             flight = state.waiting.popleft()
             flight.tries += 1
             flight.name = f"{state.number}:{flight.place}:{flight.tries}"
-            flight.calls.begin_again()
+            flight.calls.asked.clear()
             self._flights[flight.name] = flight
             task = self._task.remote(self._relay, state.content, flight.place, flight.name, ace.__version__)
             state.flying[task] = flight
@@ -204,7 +188,7 @@ class RayExecutor:
             message = f"The Ray cluster has had no CPU for {_DESERTED:g} s: its nodes are gone."
             raise AceError(message, hint="Start nodes, and go on with --resume.")
 
-    def _take(self, task: Any, flight: _Flight) -> _Outcome | None:
+    def _take(self, task: Any, flight: _Flight) -> Outcome | None:
         """Return what came of a task; None where its worker died, and another try is due."""
         import ray
         from ray import exceptions
@@ -213,18 +197,19 @@ class RayExecutor:
             is_installed, answer = ray.get(task)
         except exceptions.RayTaskError as error:
             cause = error.cause
-            return _Outcome(False, cause if isinstance(cause, AceError) else error)
+            return False, cause if isinstance(cause, AceError) else error, {}
         except exceptions.RayError as error:  # of a worker, a node, or the memory of one
             if flight.tries < _TRIES:
                 return None
             message = f"{_TRIES} workers of Ray died of {flight.item} ({type(error).__name__})."
             hint = "Look into Ray's logs; a node may lack memory, or an agent end its process."
-            return _Outcome(False, AceError(message, hint=hint))
+            return False, AceError(message, hint=hint), {}
         if not is_installed:
             install = f"pip install 'ace-engine[ray]=={ace.__version__}'"
             hint = f"Run `{install}` on every node, in the environment that Ray runs in."
-            return _Outcome(False, InputError(answer, hint=hint))
-        return _Outcome(*flight.parcel.open_answer(answer))
+            return False, InputError(answer, hint=hint), {}
+        outcome: Outcome = flight.parcel.open_answer(answer)
+        return outcome
 
     def _cancel(self, flying: dict[Any, _Flight]) -> None:
         """End tasks that are under way, with their processes, and wait a moment until they have."""
@@ -263,7 +248,7 @@ class RayExecutor:
             if flight is None:
                 raise RunStopped("This try is no longer waited for.")
             mark, place, method, arguments, keywords = flight.parcel.open_answer(message)
-            thing = flight.calls if place == 0 else flight.parcel.home.objects[place]
+            thing = flight.calls if place == 0 else flight.home.objects[place]
             with mark_calls(mark):
                 answer = True, getattr(thing, HomeMethod(method))(*arguments, **keywords)
         except Exception as error:  # raised again in the worker
@@ -274,71 +259,6 @@ class RayExecutor:
             why = f"What was asked for at home cannot be sent ({describe_error(error)})."
             content = cloudpickle.dumps((False, AceError(why)))
         self._relay.answer.remote(number, content)
-
-
-def _define_remote() -> tuple[type[Any], Callable[..., Any]]:
-    """Return the class of the relay and the function of tasks.
-
-    Both are sent as code, because they stand in a function. So a worker can say that the package is missing.
-    """
-
-    class Relay:
-        """Pass on what workers ask, and the answers."""
-
-        def __init__(self) -> None:
-            import asyncio
-
-            self.asked: Any = asyncio.Queue()
-            self.answers: dict[int, Any] = {}
-            self.number = 0
-
-        async def ask(self, name: str, message: bytes) -> bytes:
-            """Wait for the answer to a worker's message."""
-            import asyncio
-
-            self.number += 1
-            number = self.number
-            self.answers[number] = asyncio.get_running_loop().create_future()
-            await self.asked.put((number, name, message))
-            try:
-                answer: bytes = await self.answers[number]
-            finally:
-                del self.answers[number]
-            return answer
-
-        async def take(self) -> list[tuple[int, str, bytes]]:
-            """Wait for messages, and return all that have come."""
-            messages = [await self.asked.get()]
-            while not self.asked.empty():
-                messages.append(self.asked.get_nowait())
-            return messages
-
-        async def answer(self, number: int, answer: bytes) -> None:
-            """Give a worker its answer, if it still waits."""
-            waiting = self.answers.get(number)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(answer)
-
-    def run_item(relay: Any, parcel: bytes, place: int, name: str, version: str) -> tuple[bool, Any]:
-        """Return whether the package is here, and what came of the item, or which node lacks the package."""
-        try:
-            import ace
-            from ace.loop.ray_worker import work_on
-        except ImportError as error:
-            import sys
-
-            import ray
-
-            node = ray.util.get_node_ip_address()
-            return False, f"The Ray node {node} cannot use the package ({error}; {sys.executable})."
-        if ace.__version__ != version:
-            import ray
-
-            node = ray.util.get_node_ip_address()
-            return False, f"The Ray node {node} has ace-engine {ace.__version__}, and this is {version}."
-        return True, work_on(relay, parcel, place, name)
-
-    return Relay, run_item
 
 
 def _explain_unpackable(lab: StepLab, home: Home, error: Exception) -> InputError:

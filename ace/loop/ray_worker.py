@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Any
 
 from ace.errors import AceError, InputError, StoreError, describe_error
-from ace.llm.meter import read_mark
+from ace.llm.meter import calls_for
 from ace.loop.executor import ThreadExecutor
 from ace.loop.lab import SampleBench, StepLab
 from ace.loop.parcel import Arrival
-from ace.loop.stand_ins import HomeMethod
+from ace.loop.stand_ins import HomeMethod, StandIn
 
 _INSTALL = "Install it on every node of the cluster, in the environment that Ray runs in."
+_open_parcel = lru_cache(maxsize=1)(Arrival)  # the items of a map come one after the other
 _errand: ContextVar[tuple[Any, str, Arrival]] = ContextVar("errand")
 """The relay, the name of the try, and the parcel of the item that this thread works on."""
 
@@ -33,7 +34,7 @@ def ask_home(number: int, method: HomeMethod, arguments: tuple[Any, ...], keywor
     from ray import cloudpickle
 
     relay, name, arrival = _errand.get()
-    message = arrival.pack((read_mark(), number, method, arguments, keywords))
+    message = arrival.pack((calls_for.get(), number, method, arguments, keywords))
     try:
         answer = ray.get(relay.ask.remote(name, message))
     except ray.exceptions.RayError as error:
@@ -50,8 +51,9 @@ def work_on(relay: Any, parcel: bytes, place: int, name: str) -> bytes:
     That is whether there is a result, the result or the error, and copies of the benches that recorded
     anything, with only what is new. Raises InputError where the parcel cannot be unpacked here.
     """
+    StandIn.line = ask_home
     try:
-        arrival = _unpack(name.partition(":")[0], parcel)
+        arrival = _open_parcel(parcel)
     except ModuleNotFoundError as error:
         raise InputError(f"A worker of Ray has no module {error.name!r}.", hint=_INSTALL) from error
     except (AttributeError, ImportError) as error:
@@ -62,12 +64,6 @@ def work_on(relay: Any, parcel: bytes, place: int, name: str) -> bytes:
         return _work_on(arrival, place)
     finally:
         _errand.reset(token)
-
-
-@lru_cache(maxsize=1)  # the items of a map come one after the other
-def _unpack(name: str, parcel: bytes) -> Arrival:
-    """Unpack the parcel of a map."""
-    return Arrival(parcel, ask_home)
 
 
 def _work_on(arrival: Arrival, place: int) -> bytes:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from threading import Event, Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from ace.llm.asking import Asks
 from ace.llm.client import FinishReason, Reply, Role
 from ace.llm.journal import Call, Key
 from ace.llm.local.local_server import LocalServer
-from ace.llm.meter import Meter, Metered, mark_calls, read_mark
+from ace.llm.meter import Meter, Metered, calls_for, mark_calls
 from ace.retrieval.documents import DocumentSource
 from ace.retrieval.memory_source import MemorySource
 from ace.retrieval.vector_cache import VectorCache
@@ -45,10 +45,12 @@ class HomeMethod(StrEnum):
 class StandIn:
     """Stand for the object with a number at home: some of its methods, and values that do not change."""
 
+    line: ClassVar[Line | None] = None
+    """Leads home; set in the processes that stand-ins are sent to."""
+
     def __init__(self, number: int, methods: Sequence[HomeMethod], values: Mapping[str, Any]) -> None:
-        """Have these methods and values as attributes. The methods work where `line` is set."""
-        self.line: Line | None = None
-        self._number, self._methods, self._values = number, methods, dict(values)
+        """Have these methods and values as attributes."""
+        self.number, self._methods, self._values = number, methods, dict(values)
         self.__dict__.update(values)
         for method in methods:
             self.__dict__[method.value] = partial(self._visit, method)
@@ -58,19 +60,15 @@ class StandIn:
         return self._visit(HomeMethod.CALL, *arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make the stand-in again, without its line."""
-        return StandIn, (self._number, self._methods, self._values)
-
-    @property
-    def number(self) -> int:
-        """Return that of the object."""
-        return self._number
+        """Return how to make the stand-in again."""
+        return StandIn, (self.number, self._methods, self._values)
 
     def _visit(self, method: HomeMethod, *arguments: Any, **keywords: Any) -> Any:
         """Return what the object's method returns, or raise what it raises."""
-        if self.line is None:
+        line = StandIn.line
+        if line is None:
             raise RuntimeError("A stand-in is used in the process that has the object itself.")
-        return self.line(self._number, method, arguments, keywords)
+        return line(self.number, method, arguments, keywords)
 
 
 class Home:
@@ -147,22 +145,17 @@ class ItemCalls:
     under_way: set[Key] = field(default_factory=set)
     """Those that were allowed and have not ended."""
 
-    _asked: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """How often each was asked for in this try."""
+    asked: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """How often each was asked for in this try; a new one begins with none, and asks in the same order."""
 
     _lock: Lock = field(default_factory=Lock)
 
-    def begin_again(self) -> None:
-        """Take the requests of a new try for those of the last one, in their order."""
-        with self._lock:
-            self._asked.clear()
-
     def start(self, role: Role, request: str) -> tuple[Key, Reply | None]:
         """Return the key of a request with the reply to it, if there is one; see `Meter.start`."""
-        identity = (read_mark(), role.value, request)
+        identity = (calls_for.get(), role.value, request)
         with self._lock:
-            place = self._asked[identity]
-            self._asked[identity] += 1
+            place = self.asked[identity]
+            self.asked[identity] += 1
             if place < len(self.keys[identity]):
                 key = self.keys[identity][place]
                 if key in self.replies or key in self.under_way:
