@@ -25,7 +25,13 @@ Its modules:
     lab                 where attempts are made and recorded
     contexts            what the generator sees for a sample
     domains             branches of a file for domains, and the router to them
-    executor            parallel map, ordered results
+    executor            parallel work, ordered results: the protocol, and threads
+    ray_executor        the same as tasks of Ray
+    ray_remote          what is sent to its workers as code
+    ray_worker          what they do with it
+    ray_cluster         how a cluster is reached
+    parcel              what is sent to another process, and what comes back
+    stand_ins           what stands there for what stays here
     replay_queue        which training samples come back
     answer_stream       the answers of an online run, and what follows when they get worse
     selection           which version is chosen

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from threading import Event
-from typing import TypeVar
 
 from ace.agent import connect_agent
 from ace.errors import CapReached, StoreConflict, StoreError
 from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts
-from ace.loop.executor import ordered_map
+from ace.loop.executor import Executor, open_executor
 from ace.loop.lab import RunStopped, StepLab, Workplace
 from ace.loop.learning_budget import LearningBudget
 from ace.loop.outage import OutageDetector
@@ -43,9 +42,6 @@ from ace.store import Commit, Store
 from ace.store.versions import touched_by
 from ace.task.types import Episode, Task
 from ace.task.wording import Worded
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +125,10 @@ class Run:
     so far, in order. `replay_queue` knows which samples come back, `budget` how many calls learning may take.
     The two outages say whether attempts and learning roles reach their models.
 
-    A run belongs to the thread that started it; what it passes to `map` runs in others.
+    A run belongs to the thread that started it; its labs pass work on to `executor`.
     """
 
-    def __init__(self, parts: RunParts, record: RunRecord, contexts: Contexts) -> None:
+    def __init__(self, parts: RunParts, record: RunRecord, contexts: Contexts, executor: Executor) -> None:
         self.parts = parts
         self.task = parts.task
         self.store = parts.store
@@ -143,6 +139,7 @@ class Run:
         self.kind = record.kind
         self.base = int(record.config["base"])
         self.contexts = contexts
+        self.executor = executor
         self.workplace = Workplace(
             self.task,
             contexts.solver,
@@ -177,16 +174,15 @@ class Run:
 
     def lab(self, phase: Phase, version: int | None = None) -> StepLab:
         """Return a lab for one step, whose attempts begin with `version` (the last one by default)."""
-        return StepLab(self, phase, self.version if version is None else version)
-
-    def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
-        """Work on items in parallel; results in order. Model calls for an item are counted for its name."""
-
-        def work_counted(item: T) -> R:
-            with self.models.meter.about(name(item)):
-                return work(item)
-
-        return ordered_map(work_counted, items, self.settings.workers, self.parts.stop)
+        return StepLab(
+            self.workplace,
+            phase,
+            self.version if version is None else version,
+            online=self.kind == "online",
+            executor=self.executor,
+            meter=self.models.meter,
+            read_episodes=lambda ids: self.store.episodes(ids=ids),
+        )
 
     def step(self, phase: Phase, work: Callable[[], StepWork]) -> StepRecord:
         """Do `work` and commit it with its journal row, unless the journal has it already.
@@ -324,7 +320,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     ends well is marked by `ace.loop.run_outcome.finish`.
 
     Raises InputError when there is nothing to resume, or when it was started with other settings, models,
-    samples or sources; also for an unknown method, or sources and budgets that cannot work.
+    samples or sources; also for an unknown method, or sources, budgets and executors that cannot work.
     """
     task = parts.task
     store = parts.store
@@ -345,24 +341,26 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
         "base": store.head().number,
     }
     contexts = build_contexts(task, store, models, settings, sources)
-    run_id = open_record(kind, task, store, config, resume=resume)
-    run: Run | None = None
-    try:
-        record = store.run(run_id)
-        run = Run(parts, record, contexts)
-        if isinstance(parts.progress, RunObserver):
-            parts.progress.expect(plan_run(kind, record.config))
-        yield run
-        models.meter.journal = None  # what else is asked of the models is no part of the run
-    except BaseException as error:
-        status: RunStatus = "failed"
-        if isinstance(error, CapReached):
-            status = "capped"
-        elif isinstance(error, KeyboardInterrupt | RunStopped):
-            status = "interrupted"
-        with suppress(StoreError):  # what ended the run must not be hidden by a file that is locked as well
-            store.finish_run(run_id, status, None)
-        raise
-    finally:
-        if run is not None:
-            run.call_journal.close()
+    with open_executor(settings, models.meter, parts.stop) as executor:
+        run_id = open_record(kind, task, store, config, resume=resume)
+        run: Run | None = None
+        try:
+            record = store.run(run_id)
+            run = Run(parts, record, contexts, executor)
+            if isinstance(parts.progress, RunObserver):
+                parts.progress.expect(plan_run(kind, record.config))
+            yield run
+            models.meter.journal = None  # what else is asked of the models is no part of the run
+        except BaseException as error:
+            status: RunStatus = "failed"
+            if isinstance(error, CapReached):
+                status = "capped"
+            elif isinstance(error, KeyboardInterrupt | RunStopped):
+                status = "interrupted"
+            # What ended the run must not be hidden by a file that is locked as well.
+            with suppress(StoreError):
+                store.finish_run(run_id, status, None)
+            raise
+        finally:
+            if run is not None:
+                run.call_journal.close()
