@@ -15,6 +15,7 @@ from ace.text.json_edit import append_value, extend_text, insert_value, replace_
 from ace.text.message_content import read_message
 
 Body = Mapping[str, Any]
+_SESSION = "_session_"  # what Claude Code writes before the id of its session, behind that of its user
 
 
 class Interface(StrEnum):
@@ -163,3 +164,14 @@ def find_user(body: Body) -> str:
     of_metadata = metadata.get("user_id") if isinstance(metadata, Mapping) else ""
     user = body.get("user") or body.get("safety_identifier") or of_metadata
     return user if isinstance(user, str) else ""
+
+
+def find_session(body: Body) -> str:
+    """Return the session that a request says it belongs to; "" where it does not."""
+    metadata = body.get("metadata")
+    inner = metadata if isinstance(metadata, Mapping) else {}
+    named = inner.get("session_id") or body.get("litellm_session_id") or body.get("prompt_cache_key")
+    if isinstance(named, str) and named:
+        return named
+    user = inner.get("user_id")
+    return user.rpartition(_SESSION)[2] if isinstance(user, str) and _SESSION in user else ""

@@ -1,0 +1,280 @@
+"""One request: to the upstream, back to the client, and to the spool. Only the prompt of it is changed.
+
+A reply goes on piece by piece as it comes. It is in the spool before the client sees its end. What goes wrong
+here that is ours is logged, and the request goes on as if nobody recorded it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ace.agent.watch.wire import Interface, find_session, insert_context
+from ace.errors import describe_error
+from ace.servers.proxy.gate import Admission, Reason, Refusal, list_reply_headers, send_refusal
+from ace.servers.proxy.shown import ShownTexts
+from ace.servers.proxy.spool import Ending, Exchange, Spool
+from ace.servers.transports import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    import httpx
+
+_MOST_RECORDED = 16_000_000  # bytes of a reply
+_LARGE = 500_000  # bytes of a request: reading more would keep others waiting
+_COUNT = "/count_tokens"  # what a prompt takes: with what would be put into it
+_SESSION_HEADERS = (
+    b"x-ace-session",
+    b"x-claude-code-session-id",
+    b"session_id",
+    b"session-id",
+    b"x-session-id",
+    b"x-litellm-session-id",
+)
+_ADDRESSES = {f"{root}{interface}": interface for interface in Interface for root in ("", "/v1")}
+_LOG = logging.getLogger("ace.proxy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bound what one request may take."""
+
+    size: int = 32_000_000
+    """Bytes of a request."""
+
+    body_silence: float = 60.0
+    """Seconds that a client may take for the next piece of its request."""
+
+    silence: float = 600.0
+    """Seconds that an upstream may say nothing."""
+
+
+@dataclass(slots=True)
+class Call:
+    """Hold a request on its way."""
+
+    request: httpx.Request
+    exchange: Exchange | None
+    """What will be recorded, as far as it is known; None for nothing."""
+
+    spool: Spool
+    pieces: list[bytes] = field(default_factory=list)
+    """Of the reply, as they came."""
+
+    size: int = 0
+    """Bytes of the reply so far."""
+
+    def take(self, piece: bytes) -> None:
+        """Keep a piece of the reply, unless there is too much of it."""
+        self.size += len(piece)
+        if self.exchange is not None and self.size <= _MOST_RECORDED:
+            self.pieces.append(piece)
+
+    def keep(self, ending: Ending) -> None:
+        """Put the exchange into the spool, once. Never raises."""
+        if self.exchange is None:
+            return
+        exchange, self.exchange = self.exchange, None
+        if ending is Ending.WHOLE and self.size > _MOST_RECORDED:
+            ending = Ending.TOO_LONG
+        try:
+            self.spool.put(replace(exchange, reply=b"".join(self.pieces), ending=ending))
+        except Exception as error:  # recording must not fail a request
+            _LOG.warning("could not keep an exchange: %s", describe_error(error))
+
+
+class Forwarder:
+    """Take requests that were admitted to their upstream. Used by one event loop."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, texts: ShownTexts, spools: Mapping[str, Spool], limits: Limits
+    ) -> None:
+        """Take the client for all upstreams, and the text and the spool of each project by its name."""
+        self._client = client
+        self._texts = texts
+        self._spools = spools
+        self._limits = limits
+
+    async def forward(self, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request with what the upstream answers. Nothing is left open when the client hangs up."""
+        body = await read_body(scope, receive, self._limits)
+        if isinstance(body, Refusal):
+            await send_refusal(send, body)
+            return
+        if body is None:
+            return
+        call = await self._prepare(admission, scope, body)
+        work = asyncio.create_task(self._relay(call, send))
+        gone = asyncio.create_task(wait_for_hang_up(receive))
+        try:
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not work.done():
+                work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+
+    async def _prepare(self, admission: Admission, scope: Scope, body: bytes) -> Call:
+        """Return the request to send, with the playbook in it where it has a prompt."""
+        import httpx
+
+        project, path = admission.project, scope["path"]
+        spool = self._spools[project.name]
+        exchange: Exchange | None = None
+        sent = body
+        is_count = path.endswith(_COUNT)
+        interface = _ADDRESSES.get(path.removesuffix(_COUNT)) if scope["method"] == "POST" else None
+        if is_count and interface is not Interface.MESSAGES:
+            interface = None
+        if interface is not None:
+            try:
+                prepare = self._put_in
+                arguments = (admission, scope, interface, body)
+                if len(body) > _LARGE:
+                    exchange, sent = await asyncio.to_thread(prepare, *arguments)
+                else:
+                    exchange, sent = prepare(*arguments)
+            except Exception as error:  # whatever it is, the upstream says what is wrong with a request
+                _LOG.warning("a request passes as it is: %s", describe_error(error)[:300])
+        target = scope["raw_path"]
+        if project.upstream.endswith("/v1") and target.startswith(b"/v1/"):
+            target = target.removeprefix(b"/v1")
+        if scope["query_string"]:
+            target += b"?" + scope["query_string"]
+        url = httpx.URL(project.upstream)
+        url = url.copy_with(raw_path=url.raw_path.rstrip(b"/") + target)
+        content = sent if body or scope["method"] in ("POST", "PUT", "PATCH") else None
+        request = httpx.Request(scope["method"], url, headers=admission.headers, content=content)
+        return Call(request, None if is_count else exchange, spool)
+
+    def _put_in(
+        self, admission: Admission, scope: Scope, interface: Interface, body: bytes
+    ) -> tuple[Exchange | None, bytes]:
+        """Return the exchange that a request begins, and its body with the playbook in it.
+
+        Raises what is wrong with a body that is none of its interface.
+        """
+        headers = dict(scope["headers"])
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise ValueError("its body is compressed")
+        text = body.decode("utf-8")
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError("its body is no JSON object")
+        session = next((headers[name] for name in _SESSION_HEADERS if name in headers), b"").decode("latin-1")
+        session = session or find_session(values)
+        shown = self._texts.choose(admission.project.name, session, interface, values)
+        exchange = Exchange(
+            interface=interface.value,
+            session=session[:200],
+            bullets=shown.bullets,
+            version=shown.version,
+            request=body,
+        )
+        if not shown.text:
+            return exchange, body
+        try:
+            return exchange, insert_context(interface, text, values, shown.text).encode("utf-8")
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"its body has not the form of its interface ({error!r:.80})") from error
+
+    async def _relay(self, call: Call, send: Send) -> None:
+        """Send the request, and pass the reply on. A reply that breaks off does so for the client, too."""
+        import httpx
+
+        try:
+            response = await self._client.send(call.request, stream=True, follow_redirects=False)
+        except httpx.TransportError as error:
+            await self._refuse(call, send, error)
+            return
+        except asyncio.CancelledError:
+            call.keep(Ending.HUNG_UP)
+            raise
+        headers = response.headers
+        if call.exchange is not None:
+            call.exchange = replace(
+                call.exchange,
+                status=response.status_code,
+                kind=headers.get("content-type", ""),
+                encoding=headers.get("content-encoding", ""),
+            )
+        length = (
+            int(headers.get("content-length", "-1")) if headers.get("content-length", "").isdigit() else -1
+        )
+        start = {"type": "http.response.start", "status": response.status_code}
+        await send({**start, "headers": list_reply_headers(headers.raw)})
+        try:
+            async for piece in response.aiter_raw():
+                call.take(piece)
+                if call.size == length:
+                    call.keep(Ending.WHOLE)  # with this piece the client has all
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except httpx.TransportError as error:
+            is_silent = isinstance(error, httpx.TimeoutException)
+            call.keep(Ending.SILENT if is_silent else Ending.BROKEN)
+            _LOG.warning("a reply broke off: %s", describe_error(error)[:300])
+            return  # without an end: then the server closes the connection, as the upstream did
+        except asyncio.CancelledError:
+            call.keep(Ending.HUNG_UP)
+            raise
+        finally:
+            await response.aclose()
+        call.keep(Ending.WHOLE)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _refuse(self, call: Call, send: Send, error: httpx.TransportError) -> None:
+        """Say that no reply came, and why."""
+        import httpx
+
+        is_silent = isinstance(error, httpx.ReadTimeout)
+        call.keep(Ending.SILENT if is_silent else Ending.UNREACHABLE)
+        what = describe_error(error)[:300]
+        _LOG.warning("no reply came from %s: %s", call.request.url.host, what)
+        if is_silent:
+            message = f"The upstream said nothing for {self._limits.silence:g} s."
+            await send_refusal(send, Refusal(504, Reason.SILENT, message))
+            return
+        await send_refusal(send, Refusal(502, Reason.UNREACHABLE, f"The upstream sent no reply ({what})."))
+
+
+async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes | Refusal | None:
+    """Return the body of a request, or why it is refused; None where the client has hung up."""
+    headers = dict(scope["headers"])
+    too_large = Refusal(
+        413,
+        Reason.SIZE,
+        f"A request may have {limits.size:,} bytes. Start the proxy with a larger --max-bytes.",
+        ((b"connection", b"close"),),
+    )
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > limits.size:
+        return too_large
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            async with asyncio.timeout(limits.body_silence):
+                message: Any = await receive()
+        except TimeoutError:
+            what = f"The next piece of the request did not come within {limits.body_silence:g} s."
+            return Refusal(408, Reason.SLOW, what, ((b"connection", b"close"),))
+        if message["type"] == "http.disconnect":
+            return None
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > limits.size:
+            return too_large
+        pieces.append(piece)
+        if not message.get("more_body"):
+            return b"".join(pieces)
+
+
+async def wait_for_hang_up(receive: Receive) -> None:
+    """Return when the client has hung up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
