@@ -18,7 +18,7 @@ from ace.servers.proxy.gate import Gate, Reason, Refusal, send_json, send_refusa
 from ace.servers.proxy.projects import Project
 from ace.servers.proxy.recorder_process import FeedbackFate, RecorderProcess
 from ace.servers.proxy.shown import ShownTexts
-from ace.servers.proxy.spool import FeedbackNote, Spool
+from ace.servers.proxy.spool import FeedbackNote, SpoolWriter
 from ace.servers.transports import App, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FEEDBACK_PATH = "/v1/feedback"
 _KNOWN = ("right", "score", "expected", "text")
 _LONGEST = 20_000  # characters of a text about an answer
-_RETRIES = 1.0  # seconds between tries to put what waits in memory into a folder
+_SEALS = 0.1  # seconds after which what was put into a spool can be read there
 _FEEDBACK_WAIT = 10.0  # seconds that somebody who gives feedback waits for it to be recorded
 _LOG = logging.getLogger("ace.proxy")
 
@@ -49,7 +49,7 @@ class FeedbackDesk:
     """Take feedback on replies."""
 
     def __init__(
-        self, gate: Gate, spools: Mapping[str, Spool], recorder: RecorderProcess, limits: Limits
+        self, gate: Gate, spools: Mapping[str, SpoolWriter], recorder: RecorderProcess, limits: Limits
     ) -> None:
         self._gate = gate
         self._spools = spools
@@ -71,7 +71,9 @@ class FeedbackDesk:
         except InputError as error:
             await send_refusal(send, Refusal(400, Reason.FEEDBACK, str(error)))
             return
-        name = self._spools[admission.project.name].put(note)
+        spool = self._spools[admission.project.name]
+        name = spool.put(note)
+        spool.seal()
         fate, episode = await self._recorder.wait_for(name, _FEEDBACK_WAIT)
         if fate is FeedbackFate.UNKNOWN:
             message = f"No reply with the id {note.reply!r:.80} was recorded for this project."
@@ -119,7 +121,7 @@ def make_application(plan: ProxyPlan) -> Starlette:
     from starlette.routing import Mount, Route
 
     texts = ShownTexts(plan.projects)
-    spools = {project.name: Spool(project.playbook) for project in plan.projects}
+    spools = {project.name: SpoolWriter(project.playbook) for project in plan.projects}
     gate = Gate(plan.projects, plan.hosts)
     recorder = RecorderProcess(plan.projects, trust=plan.trust)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=4.0)
@@ -146,14 +148,14 @@ def make_application(plan: ProxyPlan) -> Starlette:
         """Follow playbooks and record for as long as the server lives."""
         with texts:
             await recorder.start()
-            chores = asyncio.create_task(retry_spools(spools))
+            chores = asyncio.create_task(seal_spools(spools))
             try:
                 yield
             finally:
                 chores.cancel()
                 await client.aclose()
                 for spool in spools.values():
-                    spool.retry()
+                    spool.seal()
                 await recorder.close()
 
     feedback: App = FeedbackDesk(gate, spools, recorder, plan.limits)
@@ -161,9 +163,9 @@ def make_application(plan: ProxyPlan) -> Starlette:
     return Starlette(routes=routes, lifespan=live)
 
 
-async def retry_spools(spools: Mapping[str, Spool]) -> None:
-    """Put what waits in memory into the folders, again and again."""
+async def seal_spools(spools: Mapping[str, SpoolWriter]) -> None:
+    """Let the other process have what was put into the spools, again and again."""
     while True:
-        await asyncio.sleep(_RETRIES)
+        await asyncio.sleep(_SEALS)
         for spool in spools.values():
-            spool.retry()
+            spool.seal()

@@ -18,13 +18,14 @@ from ace.agent.watch.wire import Interface, find_session, insert_context
 from ace.errors import describe_error
 from ace.servers.proxy.gate import Admission, Reason, Refusal, list_reply_headers, send_refusal
 from ace.servers.proxy.shown import ShownTexts
-from ace.servers.proxy.spool import Ending, Exchange, Spool
+from ace.servers.proxy.spool import Ending, Exchange, SpoolWriter
 from ace.servers.transports import Receive, Scope, Send
 
 if TYPE_CHECKING:
     import httpx
 
 _MOST_RECORDED = 16_000_000  # bytes of a reply
+_MOST_AHEAD = 1_000_000  # bytes that are read of a reply before the client takes them
 _LARGE = 500_000  # bytes of a request: reading more would keep others waiting
 _COUNT = "/count_tokens"  # what a prompt takes: with what would be put into it
 _SESSION_HEADERS = (
@@ -61,7 +62,7 @@ class Call:
     exchange: Exchange | None
     """What will be recorded, as far as it is known; None for nothing."""
 
-    spool: Spool
+    spool: SpoolWriter
     pieces: list[bytes] = field(default_factory=list)
     """Of the reply, as they came."""
 
@@ -87,11 +88,47 @@ class Call:
             _LOG.warning("could not keep an exchange: %s", describe_error(error))
 
 
+class ReplyPieces:
+    """Hand on the pieces of a reply as they come; those that came together are handed on as one."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._has_ended = False
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def read(self, response: httpx.Response) -> None:
+        """Read a reply to its end, and wait while the client is slow. Raises httpx.TransportError."""
+        try:
+            async for piece in response.aiter_raw():
+                self._pieces.append(piece)
+                self._size += len(piece)
+                self._news.set()
+                if self._size > _MOST_AHEAD:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            self._has_ended = True
+            self._news.set()
+
+    async def take(self) -> bytes:
+        """Return what came since the last call, as soon as there is any; b"" at the end."""
+        while not self._pieces and not self._has_ended:
+            self._news.clear()
+            await self._news.wait()
+        piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        self._room.set()
+        return piece
+
+
 class Forwarder:
     """Take requests that were admitted to their upstream. Used by one event loop."""
 
     def __init__(
-        self, client: httpx.AsyncClient, texts: ShownTexts, spools: Mapping[str, Spool], limits: Limits
+        self, client: httpx.AsyncClient, texts: ShownTexts, spools: Mapping[str, SpoolWriter], limits: Limits
     ) -> None:
         """Take the client for all upstreams, and the text and the spool of each project by its name."""
         self._client = client
@@ -109,15 +146,13 @@ class Forwarder:
             return
         call = await self._prepare(admission, scope, body)
         work = asyncio.create_task(self._relay(call, send))
-        gone = asyncio.create_task(wait_for_hang_up(receive))
+        gone = asyncio.create_task(cancel_after_hang_up(receive, work))
         try:
-            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            if not work.done():
-                work.cancel()
             with suppress(asyncio.CancelledError):
                 await work
+        finally:
+            gone.cancel()
+            work.cancel()
 
     async def _prepare(self, admission: Admission, scope: Scope, body: bytes) -> Call:
         """Return the request to send, with the playbook in it where it has a prompt."""
@@ -208,12 +243,15 @@ class Forwarder:
         )
         start = {"type": "http.response.start", "status": response.status_code}
         await send({**start, "headers": list_reply_headers(headers.raw)})
+        stream = ReplyPieces()
+        reading = asyncio.create_task(stream.read(response))
         try:
-            async for piece in response.aiter_raw():
+            while piece := await stream.take():
                 call.take(piece)
                 if call.size == length:
                     call.keep(Ending.WHOLE)  # with this piece the client has all
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await reading
         except httpx.TransportError as error:
             is_silent = isinstance(error, httpx.TimeoutException)
             call.keep(Ending.SILENT if is_silent else Ending.BROKEN)
@@ -223,6 +261,7 @@ class Forwarder:
             call.keep(Ending.HUNG_UP)
             raise
         finally:
+            reading.cancel()
             await response.aclose()
         call.keep(Ending.WHOLE)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -274,7 +313,8 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes | R
             return b"".join(pieces)
 
 
-async def wait_for_hang_up(receive: Receive) -> None:
-    """Return when the client has hung up."""
+async def cancel_after_hang_up(receive: Receive, work: asyncio.Task[None]) -> None:
+    """Cancel the work on a request when its client has hung up."""
     while (await receive())["type"] != "http.disconnect":
         pass
+    work.cancel()

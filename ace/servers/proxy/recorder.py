@@ -26,10 +26,19 @@ from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.servers.proxy.recorder_process import FeedbackFate
 from ace.servers.proxy.reply_index import ReplyIndex
 from ace.servers.proxy.signals import Remark, Signal, judge_reply, make_feedback
-from ace.servers.proxy.spool import Ending, Exchange, FeedbackNote, Spool, read_entry
+from ace.servers.proxy.spool import (
+    Ending,
+    Exchange,
+    FeedbackNote,
+    list_spooled,
+    locate_spool,
+    read_entry,
+    set_aside,
+    split_entries,
+)
 from ace.task.types import Sample
 
-_AT_ONCE = 200  # entries that are recorded in one transaction
+_AT_ONCE = 20  # files that are recorded in one transaction
 _MOST_SESSIONS = 1_000  # that are followed at once; the one that was silent longest ends then
 _LONGEST_ERROR = 500  # characters of what an upstream says of a fault
 _LOG = logging.getLogger("ace.learner")
@@ -109,7 +118,7 @@ class Recorder:
 
     def __init__(self, playbook: Path, open_learner: Callable[[], AgentLearner], tell: Tell) -> None:
         """Name the file. `open_learner` opens its learner, which raises its own errors in each call."""
-        self._spool = Spool(playbook)
+        self._folder = locate_spool(playbook)
         self._open_learner = open_learner
         self._tell = tell
         self._index: ReplyIndex | None = None
@@ -129,9 +138,11 @@ class Recorder:
             shown = self._open()
             if not self._flush(shown):
                 return False
-            paths = self._spool.list_entries(_AT_ONCE)
+            paths = list_spooled(self._folder, _AT_ONCE)
             for path in paths:
-                self._take_file(shown, path)
+                for written in split_entries(path.read_bytes()):
+                    self._take_entry(shown, path, written)
+                self._taken.append(path)
             for session in [*self._sessions.values()]:
                 for episode in session.conversations.list_silent(silence):
                     session.conversations.finish(episode)
@@ -156,7 +167,7 @@ class Recorder:
     def _open(self) -> ShownLearner:
         """Return what begins episodes. Raises errors of opening the files."""
         if self._index is None:
-            self._index = ReplyIndex(self._spool.folder)
+            self._index = ReplyIndex(self._folder)
         if self._shown is None:
             self._shown = ShownLearner(self._open_learner())
         return self._shown
@@ -164,26 +175,22 @@ class Recorder:
     def _note(self, problem: str) -> None:
         """Log a problem, once for each time that it begins; "" when there is none any more."""
         if problem and problem != self._problem:
-            _LOG.warning("could not record what waits in %s: %s", self._spool.folder, problem)
+            _LOG.warning("could not record what waits in %s: %s", self._folder, problem)
         self._problem = problem
 
-    def _take_file(self, shown: ShownLearner, path: Path) -> None:
-        """Take an entry. One that cannot be read is set aside, and the others go on."""
+    def _take_entry(self, shown: ShownLearner, path: Path, written: bytes) -> None:
+        """Take an entry of a file. One that cannot be used is set aside, and the others go on."""
         before = len(shown.rows)
         try:
-            entry = read_entry(path)
+            name, entry = read_entry(written)
             if isinstance(entry, FeedbackNote):
-                self._take_feedback(shown, path.stem, entry)
+                self._take_feedback(shown, name, entry)
             else:
                 self._take_exchange(shown, entry)
-        except FileNotFoundError:
-            return
         except Exception as error:  # the one boundary around what clients and upstreams have sent
             del shown.rows[before:]
-            aside = self._spool.set_aside(path)
+            aside = set_aside(path, written)
             _LOG.warning("could not record an exchange, which is in %s now: %s", aside, describe_error(error))
-            return
-        self._taken.append(path)
 
     def _take_exchange(self, shown: ShownLearner, exchange: Exchange) -> None:
         """Make an exchange part of its conversation. Raises what is wrong with it."""

@@ -12,6 +12,7 @@ from ace.servers.proxy.projects import Project, require_distinct
 from ace.servers.transports import LOOPBACK, list_hosts, log_to_stderr, open_listener, write_host
 from ace.store import Store
 
+_IDLE_SECONDS = 75  # that a client's connection stays open: longer than clients keep theirs
 _LAST_SECONDS = 5  # for replies that are under way when the server ends
 
 
@@ -60,6 +61,7 @@ def run_proxy(
             ws="none",
             server_header=False,
             date_header=False,
+            timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_LAST_SECONDS,
         )
         announce(f"http://{write_host(host)}:{port}")

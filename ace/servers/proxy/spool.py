@@ -1,7 +1,8 @@
-"""What waits to be recorded: each exchange, and each word on one, is a file in a folder beside the playbook.
+"""What waits to be recorded: exchanges, and words on them, in files of a folder beside the playbook.
 
-A file is complete when it has its name, so a killed process leaves no half of one, and loses none. They are
-read in the order of their names. They hold what callers and models said, so nobody else may read them.
+The process that forwards adds an entry to its open file, which is one write, and seals the file soon after by
+giving it another name. The process that records reads sealed files in the order of their names, and the
+open ones of processes that are gone. They hold what callers and models said, so nobody else may read them.
 """
 
 from __future__ import annotations
@@ -11,16 +12,15 @@ import logging
 import os
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 from ace.errors import InputError
 
-_ENDING = ".exchange"
+_SEALED, _OPEN = ".exchanges", ".open"
 _MOST_BYTES = 256_000_000  # that wait in memory while the folder takes no files
 _LOG = logging.getLogger("ace.proxy")
 
@@ -88,95 +88,143 @@ def locate_spool(playbook: Path) -> Path:
     return playbook.with_name(f"{playbook.name}.exchanges")
 
 
-class Spool:
-    """Put entries into the folder of a playbook, and take them out. Each end belongs to one thread."""
+class SpoolWriter:
+    """Add entries to the folder of a playbook. Belongs to one event loop."""
 
     def __init__(self, playbook: Path) -> None:
         self.folder = locate_spool(playbook)
-        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._file: int | None = None  # the descriptor of the open file
+        self._path = Path()
+        self._size = 0
+        self._number = 0
+        self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._lost = 0
         self._problem = ""
 
     def put(self, entry: Entry) -> str:
         """Keep an entry, and return its name. What the folder cannot take waits in memory. Never raises."""
-        name = f"{time.time_ns():020d}-{uuid4().hex[:8]}"
-        written = _write(entry)
-        if not self._waiting and self._store(name, written):
+        name = f"{os.getpid()}-{self._number}"
+        self._number += 1
+        written = _write(name, entry)
+        if not self._waiting and self._store(written):
             return name
-        self._waiting.append((name, written))
+        self._waiting.append(written)
         self._bytes += len(written)
         while self._bytes > _MOST_BYTES and len(self._waiting) > 1:
-            self._bytes -= len(self._waiting.popleft()[1])
+            self._bytes -= len(self._waiting.popleft())
             self._lost += 1
         return name
 
-    def retry(self) -> None:
-        """Put what waits in memory into the folder, as much as it takes. Never raises."""
-        while self._waiting and self._store(*self._waiting[0]):
-            self._bytes -= len(self._waiting.popleft()[1])
-
-    def list_entries(self, most: int) -> list[Path]:
-        """Return the files of the oldest entries."""
-        with suppress(FileNotFoundError):
-            return sorted(path for path in self.folder.iterdir() if path.suffix == _ENDING)[:most]
-        return []
-
-    def set_aside(self, path: Path) -> Path:
-        """Keep a file that cannot be read out of the way, and return where it is."""
-        odd = path.with_suffix(".unread")
-        path.replace(odd)
-        return odd
-
-    def _store(self, name: str, written: bytes) -> bool:
-        """Write a file; log why not, once for each reason. Return whether it is there."""
-        temporary = self.folder / f".{name}"
+    def seal(self) -> None:
+        """Let the other process have what was put until now, and put what waited in memory. Never raises."""
+        while self._waiting and self._store(self._waiting[0]):
+            self._bytes -= len(self._waiting.popleft())
+        if self._file is None:
+            return
         try:
-            try:
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileNotFoundError:
-                self.folder.mkdir(mode=0o700)
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
-                view = memoryview(written)
-                while view:
-                    view = view[file.write(view) :]
-            temporary.rename(self.folder / f"{name}{_ENDING}")
+            os.close(self._file)
+            self._path.rename(self._path.with_suffix(_SEALED))
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
-            problem = error.strerror or str(error)
-            if problem != self._problem:
-                self._problem = problem
-                _LOG.warning("%s takes no files (%s): what is to be recorded waits", self.folder, problem)
+            self._note(error)
+        self._file = None
+
+    def _store(self, written: bytes) -> bool:
+        """Add an entry to the open file. Return whether it is there."""
+        try:
+            if self._file is None:
+                self.folder.mkdir(mode=0o700, exist_ok=True)
+                self._path = self.folder / f"{time.time_ns():020d}-{os.getpid()}{_OPEN}"
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+                self._size = 0
+            view = memoryview(written)
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError as error:
+            self._note(error)
+            if self._file is not None:
+                with suppress(OSError):
+                    os.ftruncate(self._file, self._size)  # no half of an entry stays
             return False
+        self._size += len(written)
         if self._problem:
             lost = f", but {self._lost} that had no room in memory" if self._lost else ""
             _LOG.warning("%s takes files again: all that waited is there%s", self.folder, lost)
             self._problem, self._lost = "", 0
         return True
 
-
-def _write(entry: Entry) -> bytes:
-    """Return an entry as a line of JSON, with what is no text behind it."""
-    if isinstance(entry, FeedbackNote):
-        return json.dumps({"feedback": asdict(entry)}).encode()
-    about: dict[str, Any] = asdict(replace(entry, request=b"", reply=b""))
-    about |= {"request": len(entry.request), "reply": len(entry.reply)}
-    return b"".join((json.dumps(about).encode(), b"\n", entry.request, entry.reply))
+    def _note(self, error: OSError) -> None:
+        """Log why nothing can be written, once for each reason."""
+        problem = error.strerror or str(error)
+        if problem != self._problem:
+            self._problem = problem
+            _LOG.warning("%s takes no files (%s): what is to be recorded waits", self.folder, problem)
 
 
-def read_entry(path: Path) -> Entry:
-    """Return the entry in a file. Raises InputError for what is none, and OSError."""
-    head, _, rest = path.read_bytes().partition(b"\n")
+def list_spooled(folder: Path, most: int) -> list[Path]:
+    """Return the oldest files that can be read: sealed ones, and those of processes that are gone."""
+    paths = []
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            if path.suffix == _SEALED or (path.suffix == _OPEN and not _is_alive(path)):
+                paths.append(path)
+    return sorted(paths)[:most]
+
+
+def set_aside(path: Path, entry: bytes) -> Path:
+    """Keep an entry that cannot be used, and return the file that it is in."""
+    odd = path.with_name(f"{path.stem}-{time.time_ns()}.unread")
+    odd.write_bytes(entry)
+    return odd
+
+
+def split_entries(spooled: bytes) -> Iterator[bytes]:
+    """Yield the entries of a file, each as it stands there. What a killed process left of one is none."""
+    start = 0
+    while (line := spooled.find(b"\n", start)) >= 0:
+        with suppress(ValueError, TypeError):
+            end = line + 1 + sum(map(int, spooled[start:line].split(b" ")[:3]))
+            if end > len(spooled):
+                return
+            yield spooled[start:end]
+            start = end
+            continue
+        return
+
+
+def read_entry(written: bytes) -> tuple[str, Entry]:
+    """Return the name of an entry, and the entry. Raises InputError for what is none."""
+    line, _, rest = written.partition(b"\n")
     try:
-        about = json.loads(head)
-        if "feedback" in about:
-            return FeedbackNote(**about["feedback"])
-        size = about["request"]
-        if len(rest) != size + about["reply"]:
-            raise ValueError("it is cut off")
-        about |= {"request": rest[:size], "reply": rest[size:], "bullets": tuple(about["bullets"])}
-        return Exchange(**{**about, "ending": Ending(about["ending"])})
+        size, request, _ = map(int, line.split(b" "))
+        name, about = json.loads(rest[:size])
+        if "reply" in about:
+            return name, FeedbackNote(**about)
+        about["ending"], about["bullets"] = Ending(about["ending"]), tuple(about["bullets"])
+        body, reply = rest[size : size + request], rest[size + request :]
+        return name, Exchange(**about, request=body, reply=reply)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path} holds no exchange ({error}).", hint="It is left as it is.") from error
+        raise InputError(f"It is no entry ({error}).") from error
+
+
+def _write(name: str, entry: Entry) -> bytes:
+    """Return an entry: a line with the sizes of what follows, which are its fields, a request and a reply."""
+    request = reply = b""
+    if isinstance(entry, FeedbackNote):
+        about = asdict(entry)
+    else:
+        about = {field.name: getattr(entry, field.name) for field in fields(entry)}
+        request, reply = about.pop("request"), about.pop("reply")
+    head = json.dumps([name, about]).encode()
+    return b"%d %d %d\n%b%b%b" % (len(head), len(request), len(reply), head, request, reply)
+
+
+def _is_alive(path: Path) -> bool:
+    """Tell whether the process that has a file open goes on, as far as can be told."""
+    try:
+        os.kill(int(path.stem.rpartition("-")[2]), 0)  # asks, and does nothing
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, OverflowError):
+        pass
+    return True
