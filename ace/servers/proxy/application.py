@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -149,6 +150,7 @@ def make_application(plan: ProxyPlan) -> Starlette:
         with texts:
             await recorder.start()
             chores = asyncio.create_task(seal_spools(spools))
+            gc.freeze()  # what is there by now stays: looking through it again and again takes time
             try:
                 yield
             finally:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ace.agent.watch.wire import Interface, find_session, insert_context
@@ -176,13 +177,7 @@ class Forwarder:
                     exchange, sent = prepare(*arguments)
             except Exception as error:  # whatever it is, the upstream says what is wrong with a request
                 _LOG.warning("a request passes as it is: %s", describe_error(error)[:300])
-        target = scope["raw_path"]
-        if project.upstream.endswith("/v1") and target.startswith(b"/v1/"):
-            target = target.removeprefix(b"/v1")
-        if scope["query_string"]:
-            target += b"?" + scope["query_string"]
-        url = httpx.URL(project.upstream)
-        url = url.copy_with(raw_path=url.raw_path.rstrip(b"/") + target)
+        url = build_url(project.upstream, scope["raw_path"], scope["query_string"])
         content = sent if body or scope["method"] in ("POST", "PUT", "PATCH") else None
         request = httpx.Request(scope["method"], url, headers=admission.headers, content=content)
         return Call(request, None if is_count else exchange, spool)
@@ -279,6 +274,19 @@ class Forwarder:
             await send_refusal(send, Refusal(504, Reason.SILENT, message))
             return
         await send_refusal(send, Refusal(502, Reason.UNREACHABLE, f"The upstream sent no reply ({what})."))
+
+
+@lru_cache(maxsize=256)
+def build_url(upstream: str, path: bytes, query: bytes) -> httpx.URL:
+    """Return the address of a request at an upstream, whose own path may end in /v1, as the request's begins."""
+    import httpx
+
+    if upstream.endswith("/v1") and path.startswith(b"/v1/"):
+        path = path.removeprefix(b"/v1")
+    if query:
+        path += b"?" + query
+    url = httpx.URL(upstream)
+    return url.copy_with(raw_path=url.raw_path.rstrip(b"/") + path)
 
 
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes | Refusal | None:
