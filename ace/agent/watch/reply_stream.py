@@ -91,6 +91,8 @@ class ReplyBuilder:
                 self.is_whole = self._whole is not None
         parts = [self._parts[number] for number in sorted(self._parts)]
         if self._whole is not None:
+            if parts and not self._whole.get("output"):  # an end that does not repeat what came before it
+                self._whole = {**self._whole, "output": parts}
             self._done(self._whole)
         elif self._interface is Interface.CHAT:
             calls = {"tool_calls": parts} if parts else {}

@@ -5,7 +5,9 @@ Nothing that is given is changed: a body with a context is a copy of what differ
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,7 +17,6 @@ from ace.text.json_edit import append_value, extend_text, insert_value, replace_
 from ace.text.message_content import read_message
 
 Body = Mapping[str, Any]
-_SESSION = "_session_"  # what Claude Code writes before the id of its session, behind that of its user
 
 
 class Interface(StrEnum):
@@ -162,6 +163,7 @@ def find_user(body: Body) -> str:
     """Return for whom a request says that it is; "" where it does not."""
     metadata = body.get("metadata")
     of_metadata = metadata.get("user_id") if isinstance(metadata, Mapping) else ""
+    of_metadata = _read_user(of_metadata).get("device_id") or of_metadata
     user = body.get("user") or body.get("safety_identifier") or of_metadata
     return user if isinstance(user, str) else ""
 
@@ -173,5 +175,13 @@ def find_session(body: Body) -> str:
     named = inner.get("session_id") or body.get("litellm_session_id") or body.get("prompt_cache_key")
     if isinstance(named, str) and named:
         return named
-    user = inner.get("user_id")
-    return user.rpartition(_SESSION)[2] if isinstance(user, str) and _SESSION in user else ""
+    return str(_read_user(inner.get("user_id")).get("session_id") or "")
+
+
+def _read_user(value: Any) -> Mapping[str, Any]:
+    """Return what Claude Code writes into the one field that an interface has for a user; empty for a name."""
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError, RecursionError):
+            fields = json.loads(value)
+            return fields if isinstance(fields, dict) else {}
+    return {}

@@ -36,6 +36,7 @@ from ace.servers.proxy.spool import (
     set_aside,
     split_entries,
 )
+from ace.task.traces.claude_code import drop_reminders
 from ace.task.types import Sample
 
 _AT_ONCE = 20  # files that are recorded in one transaction
@@ -196,6 +197,8 @@ class Recorder:
         """Make an exchange part of its conversation. Raises what is wrong with it."""
         interface = Interface(exchange.interface)
         body: Body = json.loads(exchange.request)
+        if interface is Interface.MESSAGES and isinstance(body.get("messages"), list):
+            body = {**body, "messages": [drop_reminders(message) for message in body["messages"]]}
         shown.shown = EpisodeContext("", exchange.bullets, exchange.version)
         shown.session = exchange.session
         session = self._find_session(shown, exchange.session)
