@@ -17,7 +17,7 @@ from ace.runs.answer_feedback import read_feedback
 from ace.servers.proxy.forward import Forwarder, Limits, read_body
 from ace.servers.proxy.gate import Gate, Reason, Refusal, send_json, send_refusal
 from ace.servers.proxy.projects import Project
-from ace.servers.proxy.recorder_process import FeedbackFate, RecorderProcess
+from ace.servers.proxy.recorder_process import FeedbackFate, FeedbackSource, RecorderProcess
 from ace.servers.proxy.shown import ShownTexts
 from ace.servers.proxy.spool import FeedbackNote, SpoolWriter
 from ace.servers.transports import App, Receive, Scope, Send
@@ -50,7 +50,7 @@ class FeedbackDesk:
     """Take feedback on replies."""
 
     def __init__(
-        self, gate: Gate, spools: Mapping[str, SpoolWriter], recorder: RecorderProcess, limits: Limits
+        self, gate: Gate, spools: Mapping[str, SpoolWriter], recorder: FeedbackSource, limits: Limits
     ) -> None:
         self._gate = gate
         self._spools = spools
@@ -115,8 +115,11 @@ def read_note(body: bytes) -> FeedbackNote:
     )
 
 
-def make_application(plan: ProxyPlan) -> Starlette:
-    """Return the application. Raises errors of reading the playbooks."""
+def make_application(plan: ProxyPlan, recorder: FeedbackSource | None = None) -> Starlette:
+    """Return the application. Raises errors of reading the playbooks.
+
+    `recorder` stands for the process that records, where something else reads the spools.
+    """
     import httpx
     from starlette.applications import Starlette
     from starlette.routing import Mount, Route
@@ -124,7 +127,7 @@ def make_application(plan: ProxyPlan) -> Starlette:
     texts = ShownTexts(plan.projects)
     spools = {project.name: SpoolWriter(project.playbook) for project in plan.projects}
     gate = Gate(plan.projects, plan.hosts)
-    recorder = RecorderProcess(plan.projects, trust=plan.trust)
+    recorder = recorder or RecorderProcess(plan.projects, trust=plan.trust)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=4.0)
     timeout = httpx.Timeout(plan.limits.silence, connect=15.0, pool=None)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # those of one caller are not another's

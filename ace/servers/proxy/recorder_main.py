@@ -73,7 +73,10 @@ def open_learner(row: Mapping[str, Any], trust: bool) -> AgentLearner:
     else:
         task = choose_agent_task(None, row["name"], "", None)
     Store.open(path, create=False, read_only=True).close()  # a learner would make a file that is gone anew
-    return api.learner(path, row["model"] or None, task=task, raises=True)
+    settings: dict[str, Any] = {}
+    if not row["model"]:
+        settings["drift"] = False  # nothing is learned here, and what watches takes seconds to import
+    return api.learner(path, row["model"] or None, task=task, raises=True, **settings)
 
 
 def write_answer(target: TextIO, name: str, fate: FeedbackFate, episode: str) -> None:

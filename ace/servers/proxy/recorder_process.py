@@ -13,12 +13,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
+from typing import Protocol
 
 from ace.servers.proxy.projects import Project
 
 MODULE = "ace.servers.proxy.recorder_main"
 _PAUSE, _LONGEST = 1.0, 60.0  # seconds before it is started again; doubled each time
-_LAST_SECONDS = 20.0  # for what it has to write when it is closed
+_LAST_SECONDS = 30.0  # for what it has to write when it is closed
 _LOG = logging.getLogger("ace.proxy")
 
 
@@ -28,6 +29,22 @@ class FeedbackFate(StrEnum):
     RECORDED = "recorded"
     UNKNOWN = "unknown"
     WAITING = "waiting"
+
+
+class FeedbackSource(Protocol):
+    """Record what is in the spools, and tell what became of feedback."""
+
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def wait_for(self, name: str, seconds: float) -> tuple[FeedbackFate, str]:
+        """Return what became of the feedback of this name in a spool, and the episode that it is about."""
+        ...
+
+    async def close(self) -> None:
+        """Record what waits, and end."""
+        ...
 
 
 class RecorderProcess:
