@@ -37,8 +37,9 @@ def fill(path: Path, line: str = LINE) -> Path:
 class RecorderThread:
     """Record in a thread, as the process does. `open_learner` may be replaced by what raises."""
 
-    def __init__(self, projects: Sequence[Project], silence: float = 1800.0) -> None:
+    def __init__(self, projects: Sequence[Project], model: Any = None, silence: float = 1800.0) -> None:
         self.fates: dict[str, tuple[FeedbackFate, str]] = {}
+        self.model = model
         self.silence = silence
         self.recorders = [self._make(project) for project in projects]
         self._stop = threading.Event()
@@ -46,7 +47,7 @@ class RecorderThread:
 
     def _make(self, project: Project) -> Recorder:
         def open_learner() -> AgentLearner:
-            return ace.learner(project.playbook, None, name=project.name, raises=True)
+            return ace.learner(project.playbook, self.model, name=project.name, raises=True)
 
         return Recorder(project.playbook, open_learner, self._hear)
 

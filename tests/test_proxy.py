@@ -22,10 +22,12 @@ pytest.importorskip("uvicorn", reason="the proxy needs the extra `serve`")
 
 from ace.hooks.session import HEADING
 from ace.playbook import Add
+from ace.playbook.model import Status
 from ace.servers.proxy.forward import Limits
 from ace.servers.proxy.projects import Project, hash_key
 from ace.servers.proxy.spool import locate_spool
 from ace.store import Store
+from ace.testing import World
 from tests.byte_server import exchange_bytes, say, serve_bytes
 from tests.pace import patience
 from tests.proxy_here import LINE, ProxyHere, RecorderThread, fill, serve_here
@@ -313,9 +315,12 @@ def test_keys_name_projects_which_are_apart(
             name="one", playbook=fill(tmp_path / "1.db"), upstream=upstream.url, keys=(hash_key(KEY),)
         )
         second = replace(
-            first, name="two", playbook=fill(tmp_path / "2.db", "Blue means four."), keys=(hash_key(OTHER_KEY),),
+            first,
+            name="two",
+            playbook=fill(tmp_path / "2.db", "Blue means four."),
+            keys=(hash_key(OTHER_KEY),),
             upstream_key="UPSTREAM_KEY",
-        )  # fmt: skip
+        )
         with serve_here(first, second) as proxy:
             assert post(proxy, CHAT, ASKED, headers(KEY))[0] == 200
             assert post(proxy, CHAT, ASKED, headers(OTHER_KEY))[0] == 200
@@ -523,3 +528,30 @@ def test_a_reply_that_breaks_its_schema_is_wrong_by_rule(proxy: ProxyHere, playb
     with Store.open(playbook, read_only=True) as store:
         (row,) = store.feedback()
     assert (row.right, row.author) == (False, "proxy") and "schema" in row.text
+
+
+def test_a_model_learns_behind_from_feedback(playbook: Path, wire: WireServer) -> None:
+    """A lesson of a reply that was called wrong waits in quarantine: nothing has proven it."""
+    project = Project(playbook=playbook, upstream=wire.url)
+    teacher = World(lessons=lambda request: ["Blue means four."])
+    with serve_here(project, recorder=RecorderThread([project], teacher)) as proxy:
+        _, reply = post(proxy, CHAT, {"messages": [{"role": "user", "content": "What is blue?"}]})
+        assert (
+            post(proxy, "/v1/feedback", {"response_id": reply["id"], "right": False, "expected": "4"})[0]
+            == 200
+        )
+        lessons: list[Any] = []
+        end = time.monotonic() + patience(30)
+        while not lessons:
+            assert time.monotonic() < end, "nothing was learned"
+            time.sleep(0.05)
+            with Store.open(playbook, read_only=True) as store:
+                lessons = [bullet for bullet in store.checkout() if bullet.content == "Blue means four."]
+    assert [bullet.status for bullet in lessons] == [Status.QUARANTINED]
+
+
+def test_a_conversation_that_was_silent_for_long_is_over(playbook: Path, wire: WireServer) -> None:
+    project = Project(playbook=playbook, upstream=wire.url)
+    with serve_here(project, recorder=RecorderThread([project], silence=0.2)) as proxy:
+        post(proxy, CHAT, ASKED)
+        assert wait_for_episodes(playbook, 1)[0].attempt.answer == ANSWER

@@ -179,7 +179,7 @@ def find_session(body: Body) -> str:
 
 
 def _read_user(value: Any) -> Mapping[str, Any]:
-    """Return what Claude Code writes into the one field that an interface has for a user; empty for a name."""
+    """Return what Claude Code writes into the field for a user, which is JSON; empty for a plain name."""
     if isinstance(value, str) and value.startswith("{"):
         with suppress(ValueError, RecursionError):
             fields = json.loads(value)

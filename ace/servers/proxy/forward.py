@@ -278,7 +278,7 @@ class Forwarder:
 
 @lru_cache(maxsize=256)
 def build_url(upstream: str, path: bytes, query: bytes) -> httpx.URL:
-    """Return the address of a request at an upstream, whose own path may end in /v1, as the request's begins."""
+    """Return the address of a request at an upstream. Its /v1 counts once where both have one."""
     import httpx
 
     if upstream.endswith("/v1") and path.startswith(b"/v1/"):
