@@ -53,6 +53,7 @@ HEAVY = {
     "scipy",
     "sqlglot",
     "sqlite_utils",
+    "starlette",
     "uvicorn",
     "wordllama",
     "xllamacpp",
@@ -197,6 +198,7 @@ def test_dependencies_are_what_is_imported() -> None:
         "otel",
         "report",
         "scienceworld",
+        "serve",
         "textworld",
         *FRAMEWORKS,
     )

@@ -164,7 +164,8 @@ for await (const chunk of await client.chat.completions.create({ model: "m", mes
 const response = await client.responses.create({ model: "m", input: "What is blue?" });
 const body = { response_id: whole.id, right: false };
 const feedback = await client.post("/feedback", { body });
-console.log(JSON.stringify([whole.choices[0].message.content, text, response.output_text, feedback.recorded]));
+const spoken = whole.choices[0].message.content;
+console.log(JSON.stringify([spoken, text, response.output_text, feedback.recorded]));
 """
 
 

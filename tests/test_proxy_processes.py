@@ -129,16 +129,18 @@ def test_what_cannot_be_used_is_said_at_the_start(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     one, two = hash_key("one"), hash_key("two")
+    table = '[projects.{}]\nplaybook = "{}"\nkeys = ["{}"]\n'
+    good = table.format("a", "a.db", one)
     files = {
         "bad.toml": "[projects",
         "empty.toml": "",
-        "key.toml": '[projects.a]\nplaybook = "a.db"\nkeys = ["ace-plain"]\n',
-        "twice.toml": f'[projects.a]\nplaybook = "a.db"\nkeys = ["{one}"]\n[projects.b]\nplaybook = "b.db"\nkeys = ["{one}"]\n',
-        "same.toml": f'[projects.a]\nplaybook = "a.db"\nkeys = ["{one}"]\n[projects.b]\nplaybook = "./a.db"\nkeys = ["{two}"]\n',
-        "word.toml": f'[projects.a]\nplaybok = "a.db"\nkeys = ["{one}"]\n',
-        "good.toml": f'[projects.a]\nplaybook = "a.db"\nkeys = ["{one}"]\n',
+        "key.toml": table.format("a", "a.db", "ace-plain"),
+        "twice.toml": good + table.format("b", "b.db", one),
+        "same.toml": good + table.format("b", "./a.db", two),
+        "word.toml": good.replace("playbook", "playbok"),
+        "good.toml": good,
         "bad.db": "no playbook at all",
-    }  # fmt: skip
+    }
     for name, text in files.items():
         Path(name).write_text(text)
     done = ace("proxy", *words.split())
