@@ -4,7 +4,7 @@
 
 An upstream that answers at once runs in a process of its own, and so does the proxy, with the one that
 records for it. Calls come at a fixed rate, whether or not earlier ones are answered. Rounds with and without
-the proxy take turns, so that both meet the same machine. A call is timed from when it was due to its last byte.
+the proxy take turns, so that both meet the same machine. A call takes from when it was due to its last byte.
 """
 
 from __future__ import annotations
@@ -38,13 +38,10 @@ WHOLE = json.dumps({
     "id": "chat-1", "object": "chat.completion", "created": 1, "model": "m",
     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": SPEECH}}],
 }).encode()  # fmt: skip
-EVENTS = (
-    "".join(
-        f"data: {json.dumps({'id': 'chat-1', 'choices': [{'index': 0, 'delta': {'content': word + ' '}}]})}\n\n"
-        for word in SPEECH.split()[:40]
-    ).encode()
-    + b'data: {"id": "chat-1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
-)
+DELTAS = [{"index": 0, "delta": {"content": f"{word} "}} for word in SPEECH.split()[:40]]
+DELTAS.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+LINES = [f"data: {json.dumps({'id': 'chat-1', 'choices': [delta]})}\n\n" for delta in DELTAS]
+EVENTS = "".join([*LINES, "data: [DONE]\n\n"]).encode()
 JSON, EVENT_STREAM = "application/json", "text/event-stream"
 REPLIES = {
     "whole": (200, JSON, WHOLE),
@@ -165,19 +162,29 @@ async def serve_upstream() -> None:
 
 
 @contextmanager
-def start(command: list[str], pattern: str) -> Iterator[int]:
-    """Start a process, and yield the port that it prints."""
+def start(command: list[str], pattern: str) -> Iterator[tuple[int, int]]:
+    """Start a process, and yield its number, and the port that it prints."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert process.stdout is not None
         for line in process.stdout:
             match = re.search(pattern, line)
             if match:
-                yield int(match[1])
+                yield process.pid, int(match[1])
                 break
     finally:
         process.terminate()
         process.communicate()
+
+
+def read_processor_times(process: int) -> list[float]:
+    """Return the seconds that a process has computed, and those of the one that it has started (Linux)."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    times = []
+    for name in (str(process), children[0]):
+        fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+        times.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+    return times
 
 
 async def measure_round(pool: Pool, case: str, rate: float, seconds: float, first: int) -> list[float]:
@@ -241,37 +248,44 @@ async def compare_faults(direct: Pool, proxied: Pool, requests: int) -> dict[str
 
 def write_page(record: dict[str, Any]) -> str:
     """Return the page of results."""
+    rate, load, faults = record["rate"], record["load"], record["faults"]
+    about = f"{rate:g} requests a second against an upstream that answers at once, on {record['machine']}."
     lines = [
         f"# What the proxy adds, {record['date']}",
         "",
         f"    {record['command']}",
         "",
-        f"{record['rate']:g} requests a second against an upstream that answers at once, on {record['machine']}; load average "
-        f"{record['load'][0]:.1f} before and {record['load'][1]:.1f} after. Milliseconds.",
+        f"{about} Load average {load[0]:.1f} before, {load[1]:.1f} after. Milliseconds.",
         "",
         "| reply | calls | | direct | by the proxy | added |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for case, row in record["latency"].items():
         for name in ("p50", "p90", "p99"):
-            times = row[name]
-            lines.append(
-                f"| {case} | {row['calls']:,} | {name} | {times['direct']:.2f} | {times['proxied']:.2f} | {times['added']:.2f} |"
-            )
+            cells = " | ".join(f"{row[name][way]:.2f}" for way in ("direct", "proxied", "added"))
+            lines.append(f"| {case} | {row['calls']:,} | {name} | {cells} |")
     lines.append("")
     for name, bar in BARS.items():
         worst = max(row[name]["added"] for row in record["latency"].values())
         verdict = "reached" if worst <= bar else "missed"
         lines.append(f"- Added at {name}: at most {worst:.2f} ms (bar {bar:g} ms: {verdict}).")
-    faults = record["faults"]
     verdict = (
         "reached" if faults["same"] == faults["requests"] else f"missed: {', '.join(faults['different'])}"
     )
-    lines += [
-        f"- {faults['requests']:,} requests, {faults['faults']} of them faults: {faults['same']:,} times the same status and the "
-        f"same bytes, ends that break off included (bar: all: {verdict}).",
-        f"- Recorded afterwards: {record['recorded']:,} of {record['sent']:,} exchanges with a reply, in {record['behind']:.0f} s behind the last.",
-    ]
+    counts = f"{faults['requests']:,} requests, {faults['faults']} of them faults"
+    lines.append(
+        f"- {counts}: {faults['same']:,} times the same status and bytes, broken ends included (bar: all:"
+    )
+    lines[-1] += f" {verdict})."
+    proxy, recorder = record["processor"]
+    lines.append(
+        f"- Processor time of a request: {proxy:.2f} ms where it is forwarded, {recorder:.2f} ms where it"
+    )
+    lines[-1] += " is recorded."
+    lines.append(
+        f"- {record['recorded']:,} of {record['sent']:,} exchanges are episodes, {record['behind']:.0f} s"
+    )
+    lines[-1] += " after the last."
     return "\n".join(lines) + "\n"
 
 
@@ -297,9 +311,11 @@ def main() -> None:
             ]
             store.commit(tuple(adds), author="person", reason="benchmark")
         words = ["proxy", "--playbook", str(playbook), "--port", "0", "--rate", "5000"]
-        with start([sys.executable, __file__, "--upstream"], r"(\d+)") as port:
+        with start([sys.executable, __file__, "--upstream"], r"(\d+)") as (_, port):
             words += ["--upstream", f"http://127.0.0.1:{port}"]
-            with start([sys.executable, "-c", MAIN, *words], r":(\d+)$") as proxy_port:
+            with start([sys.executable, "-c", MAIN, *words], r":(\d+)$") as (process, proxy_port):
+                asyncio.run(Pool(proxy_port).ask("whole", 0))  # from then on it records
+                before = read_processor_times(process)
                 record = asyncio.run(measure(Pool(port), Pool(proxy_port), options))
                 load.append(os.getloadavg()[0])
                 waiting = Path(folder) / "parcels.db.exchanges"
@@ -307,12 +323,15 @@ def main() -> None:
                 while any(waiting.glob("*.[eo]*")):
                     time.sleep(0.2)
                 record["behind"] = time.monotonic() - ended
+                after = read_processor_times(process)
         with Store.open(playbook) as store:
             record["recorded"] = len(store.episodes())
             assert store.verify() == []
     record |= {"rate": options.rate, "load": load, "date": date.today().isoformat()}
     record["sent"] = sum(row["calls"] + int(options.rate) for row in record["latency"].values())
-    record["sent"] += record["faults"]["requests"]
+    record["sent"] += record["faults"]["requests"] + 1
+    spent = [1000 * (end - start) / record["sent"] for start, end in zip(before, after, strict=True)]
+    record["processor"] = [round(each, 2) for each in spent]
     record["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     record["command"] = shlex.join(["python", "benchmarks/proxy.py", *sys.argv[1:]])
     options.out.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from ace.servers.proxy.application import ProxyPlan, make_application
 from ace.servers.proxy.forward import Limits
 from ace.servers.proxy.projects import Project
 from ace.servers.proxy.recorder import Recorder
-from ace.servers.proxy.recorder_process import FeedbackFate
+from ace.servers.proxy.recorder_process import FeedbackFate, RecorderProcess
 from ace.servers.transports import list_hosts, open_listener
 from ace.store import Store
 from tests.pace import patience
@@ -34,7 +34,7 @@ def fill(path: Path, line: str = LINE) -> Path:
     return path
 
 
-class RecorderThread:
+class RecorderThread(RecorderProcess):
     """Record in a thread, as the process does. `open_learner` may be replaced by what raises."""
 
     def __init__(self, projects: Sequence[Project], model: Any = None, silence: float = 1800.0) -> None:

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("starlette", reason="the proxy needs the extra `serve`")
-anthropic = pytest.importorskip("anthropic", reason="anthropic is not installed")
-openai = pytest.importorskip("openai")
 
+import openai
 from pydantic import BaseModel
 
 from ace.servers.proxy.projects import Project
@@ -24,6 +23,8 @@ from ace.store import Store
 from tests.pace import slowness
 from tests.proxy_here import LINE, ProxyHere, fill, serve_here
 from tests.wire_server import WireServer, serve_wire
+
+anthropic = pytest.importorskip("anthropic", reason="anthropic is not installed")
 
 ROOT = Path(__file__).parent.parent
 ASKED = [{"role": "user", "content": "What is red?"}]

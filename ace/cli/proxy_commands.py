@@ -28,47 +28,49 @@ class ServeOrCommand(TaskOrCommand):
 KIND = ServeOrCommand
 
 
+Upstream = Annotated[
+    str, typer.Option(metavar="URL", help="The API, as https://api.openai.com; for all projects.")
+]
+ProjectsFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Several playbooks, by the keys of their callers, in place of one."),
+]
+Host = Annotated[str, typer.Option(metavar="HOST", help="Other than loopback: with keys of projects.")]
+Port = Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A further name by which clients call this machine."),
+]
+Budget = Annotated[int, typer.Option(metavar="TOKENS", min=1, help="The most tokens of the playbook's text.")]
+TaskName = Annotated[
+    str, typer.Option(metavar="NAME", help="The task that episodes are recorded for, without --task.")
+]
+Task = Annotated[str | None, typer.Option(metavar="TASK", help="A task folder: its samples and its judge.")]
+LearnerModel = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Learn from feedback with this model.  [default: do not]"),
+]
+Rate = Annotated[float, typer.Option(metavar="N", min=0.01, help="The most requests a second of a project.")]
+MaxBytes = Annotated[int, typer.Option(metavar="BYTES", min=1, help="The most that a request may have.")]
+Silence = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.01, help="How long the API may say nothing.")
+]
+
+
 def serve(
-    upstream: Annotated[
-        str, typer.Option(metavar="URL", help="The API, as https://api.openai.com; for all projects.")
-    ] = "",
+    upstream: Upstream = "",
     playbook: PlaybookFile = None,
-    projects: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Several playbooks, by the keys of their callers, in place of one."
-        ),
-    ] = None,
-    host: Annotated[
-        str, typer.Option(metavar="HOST", help="Other than loopback: with keys of projects.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = 8787,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A further name by which clients call this machine."),
-    ] = None,
-    budget: Annotated[
-        int, typer.Option(metavar="TOKENS", min=1, help="The most tokens of the playbook's text.")
-    ] = 2_000,
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="The task that episodes are recorded for, without --task.")
-    ] = "agent",
-    task: Annotated[
-        str | None, typer.Option(metavar="TASK", help="A task folder: its samples and its judge.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Learn from feedback with this model.  [default: do not]"),
-    ] = None,
-    rate: Annotated[
-        float, typer.Option(metavar="N", min=0.01, help="The most requests a second of a project.")
-    ] = 500.0,
-    max_bytes: Annotated[
-        int, typer.Option(metavar="BYTES", min=1, help="The most that a request may have.")
-    ] = 32_000_000,
-    silence: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.01, help="How long the API may say nothing.")
-    ] = 600.0,
+    projects: ProjectsFile = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8787,
+    allow_host: AllowedHosts = None,
+    budget: Budget = 2_000,
+    name: TaskName = "agent",
+    task: Task = None,
+    model: LearnerModel = None,
+    rate: Rate = 500.0,
+    max_bytes: MaxBytes = 32_000_000,
+    silence: Silence = 600.0,
     trust: Trust = False,
 ) -> None:
     """Serve: the playbook goes into each request, episodes are recorded, feedback is taken.

@@ -52,10 +52,8 @@ class EpisodeContext:
 class EpisodeKeeper(Protocol):
     """Give an episode its context, and keep what it reports."""
 
-    @property
-    def guard(self) -> Callable[[str, str], AbstractContextManager[None]]:
-        """Return what runs a block whose exceptions become problems."""
-        ...
+    guard: Callable[[str, str], AbstractContextManager[None]]
+    """Runs a block; what the block raises becomes a problem."""
 
     def compose(self, sample: Sample, budget: int | None = None) -> EpisodeContext:
         """Return the context for a sample, of at most `budget` tokens."""

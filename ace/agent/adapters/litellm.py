@@ -10,7 +10,6 @@ For those who run that proxy already; `ace proxy` needs none. What goes wrong he
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,8 +34,8 @@ class PlaybookCalls:
     def __init__(self, learner: EpisodeLearner) -> None:
         self._learner = learner
         self._conversations = Conversations(learner)
-        self._calls: OrderedDict[str, Conversation] = OrderedDict()
-        self._episodes: OrderedDict[str, str] = OrderedDict()
+        self._calls: dict[str, Conversation] = {}  # under way, by litellm's id
+        self._episodes: dict[str, str] = {}  # by the id of a reply
         super().__init__()
 
     def find_episode(self, reply: str) -> str:
@@ -60,7 +59,9 @@ class PlaybookCalls:
             if interface is not None:
                 take = self._conversations.take_request
                 conversation = await asyncio.to_thread(take, interface, data)
-                remember(self._calls, str(data.get("litellm_call_id")), conversation)
+                self._calls[str(data.get("litellm_call_id"))] = conversation
+                if len(self._calls) > _MOST:
+                    self._calls.pop(next(iter(self._calls)))
                 context = conversation.episode.context
                 return add_context(interface, data, context) if context else data
         return data
@@ -76,7 +77,9 @@ class PlaybookCalls:
                 interface = Interface.RESPONSES if "output" in reply else Interface.CHAT
                 interface = Interface.MESSAGES if "content" in reply else interface
                 await asyncio.to_thread(self._conversations.take_reply, conversation, interface, reply)
-                remember(self._episodes, str(reply.get("id")), conversation.episode.id)
+                self._episodes[str(reply.get("id"))] = conversation.episode.id
+                if len(self._episodes) > _MOST:
+                    self._episodes.pop(next(iter(self._episodes)))
 
     async def async_log_failure_event(
         self, kwargs: Mapping[str, Any], response_obj: Any, start_time: Any, end_time: Any
@@ -99,10 +102,3 @@ def make_logger(learner: EpisodeLearner) -> Any:
         from litellm.integrations.custom_logger import CustomLogger
 
     return type("PlaybookLogger", (PlaybookCalls, CustomLogger), {})(learner)
-
-
-def remember(entries: OrderedDict[str, Any], name: str, entry: Any) -> None:
-    """Keep an entry by its name, and forget the oldest of too many."""
-    entries[name] = entry
-    if len(entries) > _MOST:
-        entries.popitem(last=False)

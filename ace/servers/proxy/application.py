@@ -17,7 +17,7 @@ from ace.runs.answer_feedback import read_feedback
 from ace.servers.proxy.forward import Forwarder, Limits, read_body
 from ace.servers.proxy.gate import Gate, Reason, Refusal, send_json, send_refusal
 from ace.servers.proxy.projects import Project
-from ace.servers.proxy.recorder_process import FeedbackFate, FeedbackSource, RecorderProcess
+from ace.servers.proxy.recorder_process import FeedbackFate, RecorderProcess
 from ace.servers.proxy.shown import ShownTexts
 from ace.servers.proxy.spool import FeedbackNote, SpoolWriter
 from ace.servers.transports import App, Receive, Scope, Send
@@ -46,24 +46,24 @@ class ProxyPlan:
     """Whether task folders from elsewhere may run their code in the process that records."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackDesk:
-    """Take feedback on replies."""
+    """Take feedback on replies: an ASGI application of its own."""
 
-    def __init__(
-        self, gate: Gate, spools: Mapping[str, SpoolWriter], recorder: FeedbackSource, limits: Limits
-    ) -> None:
-        self._gate = gate
-        self._spools = spools
-        self._recorder = recorder
-        self._limits = limits
+    gate: Gate
+    spools: Mapping[str, SpoolWriter]
+    """Those of the projects, by their names."""
+
+    recorder: RecorderProcess
+    limits: Limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with feedback. It is in the spool before the answer, whatever else goes wrong."""
-        admission = self._gate.admit(scope)
+        admission = self.gate.admit(scope)
         if isinstance(admission, Refusal):
             await send_refusal(send, admission)
             return
-        body = await read_body(scope, receive, self._limits)
+        body = await read_body(scope, receive, self.limits)
         if isinstance(body, Refusal):
             await send_refusal(send, body)
             return
@@ -72,10 +72,10 @@ class FeedbackDesk:
         except InputError as error:
             await send_refusal(send, Refusal(400, Reason.FEEDBACK, str(error)))
             return
-        spool = self._spools[admission.project.name]
+        spool = self.spools[admission.project.name]
         name = spool.put(note)
         spool.seal()
-        fate, episode = await self._recorder.wait_for(name, _FEEDBACK_WAIT)
+        fate, episode = await self.recorder.wait_for(name, _FEEDBACK_WAIT)
         if fate is FeedbackFate.UNKNOWN:
             message = f"No reply with the id {note.reply!r:.80} was recorded for this project."
             await send_refusal(send, Refusal(404, Reason.REPLY, message))
@@ -115,7 +115,7 @@ def read_note(body: bytes) -> FeedbackNote:
     )
 
 
-def make_application(plan: ProxyPlan, recorder: FeedbackSource | None = None) -> Starlette:
+def make_application(plan: ProxyPlan, recorder: RecorderProcess | None = None) -> Starlette:
     """Return the application. Raises errors of reading the playbooks.
 
     `recorder` stands for the process that records, where something else reads the spools.
@@ -132,7 +132,7 @@ def make_application(plan: ProxyPlan, recorder: FeedbackSource | None = None) ->
     timeout = httpx.Timeout(plan.limits.silence, connect=15.0, pool=None)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # those of one caller are not another's
     client = httpx.AsyncClient(limits=limits, timeout=timeout, cookies=no_cookies)
-    forwarder = Forwarder(client, texts, spools, plan.limits)
+    forwarder = Forwarder(client=client, texts=texts, spools=spools, limits=plan.limits)
 
     async def pass_on(scope: Scope, receive: Receive, send: Send) -> None:
         """Answer any other request."""
@@ -163,7 +163,7 @@ def make_application(plan: ProxyPlan, recorder: FeedbackSource | None = None) ->
                     spool.seal()
                 await recorder.close()
 
-    feedback: App = FeedbackDesk(gate, spools, recorder, plan.limits)
+    feedback: App = FeedbackDesk(gate=gate, spools=spools, recorder=recorder, limits=plan.limits)
     routes = [Route(FEEDBACK_PATH, feedback, methods=["POST"]), Mount("/", app=pass_on)]
     return Starlette(routes=routes, lifespan=live)
 

@@ -89,15 +89,18 @@ class Call:
             _LOG.warning("could not keep an exchange: %s", describe_error(error))
 
 
+@dataclass(slots=True)
 class ReplyPieces:
     """Hand on the pieces of a reply as they come; those that came together are handed on as one."""
 
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._has_ended = False
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
+    _pieces: list[bytes] = field(default_factory=list)
+    _size: int = 0
+    _has_ended: bool = False
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is a piece, or the end."""
+
+    _room: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the client has taken what there was."""
 
     async def read(self, response: httpx.Response) -> None:
         """Read a reply to its end, and wait while the client is slow. Raises httpx.TransportError."""
@@ -125,21 +128,22 @@ class ReplyPieces:
         return piece
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forwarder:
     """Take requests that were admitted to their upstream. Used by one event loop."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, texts: ShownTexts, spools: Mapping[str, SpoolWriter], limits: Limits
-    ) -> None:
-        """Take the client for all upstreams, and the text and the spool of each project by its name."""
-        self._client = client
-        self._texts = texts
-        self._spools = spools
-        self._limits = limits
+    client: httpx.AsyncClient
+    """For all upstreams. It keeps connections, and no cookies."""
+
+    texts: ShownTexts
+    spools: Mapping[str, SpoolWriter]
+    """Those of the projects, by their names."""
+
+    limits: Limits
 
     async def forward(self, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with what the upstream answers. Nothing is left open when the client hangs up."""
-        body = await read_body(scope, receive, self._limits)
+        body = await read_body(scope, receive, self.limits)
         if isinstance(body, Refusal):
             await send_refusal(send, body)
             return
@@ -147,12 +151,12 @@ class Forwarder:
             return
         call = await self._prepare(admission, scope, body)
         work = asyncio.create_task(self._relay(call, send))
-        gone = asyncio.create_task(cancel_after_hang_up(receive, work))
+        watcher = asyncio.create_task(cancel_after_hang_up(receive, work))
         try:
             with suppress(asyncio.CancelledError):
                 await work
         finally:
-            gone.cancel()
+            watcher.cancel()
             work.cancel()
 
     async def _prepare(self, admission: Admission, scope: Scope, body: bytes) -> Call:
@@ -160,7 +164,7 @@ class Forwarder:
         import httpx
 
         project, path = admission.project, scope["path"]
-        spool = self._spools[project.name]
+        spool = self.spools[project.name]
         exchange: Exchange | None = None
         sent = body
         is_count = path.endswith(_COUNT)
@@ -198,18 +202,18 @@ class Forwarder:
             raise ValueError("its body is no JSON object")
         session = next((headers[name] for name in _SESSION_HEADERS if name in headers), b"").decode("latin-1")
         session = session or find_session(values)
-        shown = self._texts.choose(admission.project.name, session, interface, values)
+        playbook = self.texts.choose(admission.project.name, session, interface, values)
         exchange = Exchange(
             interface=interface.value,
             session=session[:200],
-            bullets=shown.bullets,
-            version=shown.version,
+            bullets=playbook.bullets,
+            version=playbook.version,
             request=body,
         )
-        if not shown.text:
+        if not playbook.text:
             return exchange, body
         try:
-            return exchange, insert_context(interface, text, values, shown.text).encode("utf-8")
+            return exchange, insert_context(interface, text, values, playbook.text).encode("utf-8")
         except (LookupError, TypeError, AttributeError) as error:
             raise ValueError(f"its body has not the form of its interface ({error!r:.80})") from error
 
@@ -218,7 +222,7 @@ class Forwarder:
         import httpx
 
         try:
-            response = await self._client.send(call.request, stream=True, follow_redirects=False)
+            response = await self.client.send(call.request, stream=True, follow_redirects=False)
         except httpx.TransportError as error:
             await self._refuse(call, send, error)
             return
@@ -270,7 +274,7 @@ class Forwarder:
         what = describe_error(error)[:300]
         _LOG.warning("no reply came from %s: %s", call.request.url.host, what)
         if is_silent:
-            message = f"The upstream said nothing for {self._limits.silence:g} s."
+            message = f"The upstream said nothing for {self.limits.silence:g} s."
             await send_refusal(send, Refusal(504, Reason.SILENT, message))
             return
         await send_refusal(send, Refusal(502, Reason.UNREACHABLE, f"The upstream sent no reply ({what})."))

@@ -170,9 +170,9 @@ def require_distinct(projects: Sequence[Project]) -> list[Project]:
     resolved = []
     for project in projects:
         path = project.playbook.resolve()
-        other = owners.setdefault(path, project.name)
-        if other != project.name:
-            message = f"{other!r} has the same playbook, {path}."
+        owner = owners.setdefault(path, project.name)
+        if owner != project.name:
+            message = f"{owner!r} has the same playbook, {path}."
             raise TaskError(message, hint="Give each project its own.", field=f"projects.{project.name}")
         resolved.append(replace(project, playbook=path))
     return resolved

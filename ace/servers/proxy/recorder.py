@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ace.agent.watch.conversation import Conversation, Conversations
+from ace.agent.watch.conversation import Conversations
 from ace.agent.watch.reply_stream import ReplyBuilder
 from ace.agent.watch.wire import Body, Interface, list_request_items
 from ace.errors import AceError, StoreBusy, StoreUnwritable, UnknownVersion, describe_error
@@ -24,7 +25,7 @@ from ace.loop import AgentLearner
 from ace.loop.own_episode import EpisodeContext, OwnEpisode
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.servers.proxy.recorder_process import FeedbackFate
-from ace.servers.proxy.reply_index import ReplyIndex
+from ace.servers.proxy.reply_index import ADD_REPLY, FIND_EPISODE, open_reply_index
 from ace.servers.proxy.signals import Remark, Signal, judge_reply, make_feedback
 from ace.servers.proxy.spool import (
     Ending,
@@ -33,7 +34,6 @@ from ace.servers.proxy.spool import (
     list_spooled,
     locate_spool,
     read_entry,
-    set_aside,
     split_entries,
 )
 from ace.task.traces.claude_code import drop_reminders
@@ -59,8 +59,8 @@ class Remarks:
     earlier: tuple[Remark, ...] = ()
 
 
-class ShownLearner:
-    """Begin episodes with what their callers were shown, and collect what they report.
+class EpisodeCollector:
+    """Begin episodes with what their callers were collector, and collect what they report.
 
     It is the `EpisodeLearner` of conversations and the `EpisodeKeeper` of their episodes.
     """
@@ -75,10 +75,8 @@ class ShownLearner:
         """What is to be written."""
         self.remarks: dict[str, Remarks] = {}
         """By open episode."""
-
-    def guard(self, doing: str, episode: str) -> AbstractContextManager[None]:
-        """Let what goes wrong pass, to where the whole entry is set aside."""
-        return nullcontext()
+        self.guard: Callable[[str, str], AbstractContextManager[None]] = lambda doing, episode: nullcontext()
+        """Lets what goes wrong pass, to where the whole entry is set aside."""
 
     def episode(self, question: str, *, user: str = "", **data: Any) -> OwnEpisode:
         """Return the episode of a question."""
@@ -122,8 +120,8 @@ class Recorder:
         self._folder = locate_spool(playbook)
         self._open_learner = open_learner
         self._tell = tell
-        self._index: ReplyIndex | None = None
-        self._shown: ShownLearner | None = None
+        self._index: sqlite3.Connection | None = None
+        self._collector: EpisodeCollector | None = None
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._taken: list[Path] = []  # to be removed once their rows are written
         self._fates: list[tuple[str, FeedbackFate, str]] = []  # to be told then
@@ -136,18 +134,18 @@ class Recorder:
         Return whether more waits that can be recorded now. Raises nothing: what cannot be recorded stays.
         """
         try:
-            shown = self._open()
-            if not self._flush(shown):
+            collector = self._open()
+            if not self._flush(collector):
                 return False
             paths = list_spooled(self._folder, _AT_ONCE)
             for path in paths:
                 for written in split_entries(path.read_bytes()):
-                    self._take_entry(shown, path, written)
+                    self._take_entry(collector, path, written)
                 self._taken.append(path)
             for session in [*self._sessions.values()]:
                 for episode in session.conversations.list_silent(silence):
                     session.conversations.finish(episode)
-            return self._flush(shown) and len(paths) == _AT_ONCE
+            return self._flush(collector) and len(paths) == _AT_ONCE
         except (AceError, OSError, sqlite3.Error) as error:
             self._note(describe_error(error))
             return False
@@ -157,21 +155,21 @@ class Recorder:
         while self.step(silence=0.0):
             pass
         try:
-            if self._shown is not None:
-                self._flush(self._shown)
-                self._shown.learner.close(at_once=True)
+            if self._collector is not None:
+                self._flush(self._collector)
+                self._collector.learner.close(at_once=True)
             if self._index is not None:
                 self._index.close()
         except (AceError, OSError, sqlite3.Error) as error:
             self._note(describe_error(error))
 
-    def _open(self) -> ShownLearner:
+    def _open(self) -> EpisodeCollector:
         """Return what begins episodes. Raises errors of opening the files."""
         if self._index is None:
-            self._index = ReplyIndex(self._folder)
-        if self._shown is None:
-            self._shown = ShownLearner(self._open_learner())
-        return self._shown
+            self._index = open_reply_index(self._folder)
+        if self._collector is None:
+            self._collector = EpisodeCollector(self._open_learner())
+        return self._collector
 
     def _note(self, problem: str) -> None:
         """Log a problem, once for each time that it begins; "" when there is none any more."""
@@ -179,37 +177,43 @@ class Recorder:
             _LOG.warning("could not record what waits in %s: %s", self._folder, problem)
         self._problem = problem
 
-    def _take_entry(self, shown: ShownLearner, path: Path, written: bytes) -> None:
+    def _take_entry(self, collector: EpisodeCollector, path: Path, written: bytes) -> None:
         """Take an entry of a file. One that cannot be used is set aside, and the others go on."""
-        before = len(shown.rows)
+        before = len(collector.rows)
         try:
             name, entry = read_entry(written)
             if isinstance(entry, FeedbackNote):
-                self._take_feedback(shown, name, entry)
+                self._take_feedback(collector, name, entry)
             else:
-                self._take_exchange(shown, entry)
+                self._take_exchange(collector, entry)
         except Exception as error:  # the one boundary around what clients and upstreams have sent
-            del shown.rows[before:]
-            aside = set_aside(path, written)
+            del collector.rows[before:]
+            aside = path.with_name(f"{path.stem}-{time.time_ns()}.unread")
+            aside.write_bytes(written)
             _LOG.warning("could not record an exchange, which is in %s now: %s", aside, describe_error(error))
 
-    def _take_exchange(self, shown: ShownLearner, exchange: Exchange) -> None:
+    def _take_exchange(self, collector: EpisodeCollector, exchange: Exchange) -> None:
         """Make an exchange part of its conversation. Raises what is wrong with it."""
         interface = Interface(exchange.interface)
         body: Body = json.loads(exchange.request)
         if interface is Interface.MESSAGES and isinstance(body.get("messages"), list):
             body = {**body, "messages": [drop_reminders(message) for message in body["messages"]]}
-        shown.shown = EpisodeContext("", exchange.bullets, exchange.version)
-        shown.session = exchange.session
-        session = self._find_session(shown, exchange.session)
+        collector.shown = EpisodeContext("", exchange.bullets, exchange.version)
+        collector.session = exchange.session
+        session = self._sessions.setdefault(exchange.session, Session(Conversations(collector)))
+        self._sessions.move_to_end(exchange.session)
+        if len(self._sessions) > _MOST_SESSIONS:
+            _, oldest = self._sessions.popitem(last=False)
+            while oldest.conversations.finish():
+                pass
         words = json.dumps(list_request_items(interface, body), sort_keys=True) if exchange.session else ""
         asked_before = session.asked.pop(words, "") if words else ""
-        if asked_before in shown.remarks:
+        if asked_before in collector.remarks:
             remark = Remark(Signal.ASKED_AGAIN)
-            shown.remarks[asked_before].earlier = (*shown.remarks[asked_before].earlier, remark)
+            collector.remarks[asked_before].earlier = (*collector.remarks[asked_before].earlier, remark)
         conversation = session.conversations.take_request(interface, body)
         episode = conversation.episode.id
-        remarks = shown.remarks.setdefault(episode, Remarks())
+        remarks = collector.remarks.setdefault(episode, Remarks())
         remarks.earlier, remarks.last = (*remarks.earlier, *remarks.last), ()
         if exchange.status == 0 and not exchange.reply:
             conversation.error, conversation.failed = str(exchange.ending.value), True
@@ -234,58 +238,52 @@ class Recorder:
         builder.feed(reply)
         builder.end()
         if not builder.is_whole or exchange.ending is not Ending.WHOLE:
-            note_broken_reply(conversation, exchange.ending)
+            why = str(exchange.ending.value)
+            if exchange.ending is Ending.WHOLE:  # then nobody else knows
+                why = "the reply has no end, or is no reply at all"
+                _LOG.warning("could not read a reply of episode %s: %s", episode, why)
+            conversation.error = why
         elif words:
             session.asked[words] = episode
 
-    def _take_feedback(self, shown: ShownLearner, name: str, note: FeedbackNote) -> None:
+    def _take_feedback(self, collector: EpisodeCollector, name: str, note: FeedbackNote) -> None:
         """Take what is said of a reply: its conversation ends with it. Raises errors of the index."""
         episode = self._replies.get(note.reply, "")
         if not episode and self._index is not None:
-            episode = self._index.find(note.reply)
+            row = self._index.execute(FIND_EPISODE, [note.reply]).fetchone()
+            episode = str(row[0]) if row else ""
         if not episode:
             self._fates.append((name, FeedbackFate.UNKNOWN, ""))
             _LOG.warning("could not take feedback: no reply has the id %.80r", note.reply)
             return
         if note.right is not None or note.score is not None or note.expected:
-            shown.remarks.pop(episode, None)  # who was there knows better
+            collector.remarks.pop(episode, None)  # who was there knows better
         for session in self._sessions.values():
             if session.conversations.finish(episode):
                 break
         feedback = AnswerFeedback(
             episode, note.right, note.expected, note.text, note.author, score=note.score
         )
-        shown.rows.append(feedback)
+        collector.rows.append(feedback)
         self._fates.append((name, FeedbackFate.RECORDED, episode))
 
-    def _find_session(self, shown: ShownLearner, name: str) -> Session:
-        """Return a session, begun if it is new. The oldest of too many ends."""
-        session = self._sessions.get(name)
-        if session is None:
-            session = self._sessions[name] = Session(Conversations(shown))
-        self._sessions.move_to_end(name)
-        if len(self._sessions) > _MOST_SESSIONS:
-            _, oldest = self._sessions.popitem(last=False)
-            while oldest.conversations.finish():
-                pass
-        return session
-
-    def _flush(self, shown: ShownLearner) -> bool:
+    def _flush(self, collector: EpisodeCollector) -> bool:
         """Write what was collected, remove what it came from, and tell. Return whether nothing is left.
 
         Raises errors of the spool and the index.
         """
-        while shown.rows:
+        while collector.rows:
             try:
-                shown.learner.write(*shown.rows)
-                shown.rows.clear()
+                collector.learner.write(*collector.rows)
+                collector.rows.clear()
             except (StoreBusy, StoreUnwritable) as error:
                 self._note(describe_error(error))
                 return False
             except AceError as error:
-                self._write_singly(shown, error)
+                self._write_singly(collector, error)
         if self._replies and self._index is not None:
-            self._index.add(self._replies)
+            with self._index:
+                self._index.executemany(ADD_REPLY, self._replies.items())
             self._replies.clear()
         for path in self._taken:
             path.unlink(missing_ok=True)
@@ -296,15 +294,15 @@ class Recorder:
         self._note("")
         return True
 
-    def _write_singly(self, shown: ShownLearner, error: AceError) -> None:
+    def _write_singly(self, collector: EpisodeCollector, error: AceError) -> None:
         """Write rows one by one, and leave out the first that the file refuses for good. Log it.
 
         Raises StoreBusy and StoreUnwritable.
         """
-        while shown.rows:
-            row = shown.rows[0]
+        while collector.rows:
+            row = collector.rows[0]
             try:
-                shown.learner.write(row)
+                collector.learner.write(row)
             except (StoreBusy, StoreUnwritable):
                 return  # the next try of all of them says so
             except AceError as fault:
@@ -314,15 +312,7 @@ class Recorder:
                         (name, FeedbackFate.UNKNOWN if episode == row.episode else fate, episode)
                         for name, fate, episode in self._fates
                     ]
-            shown.rows.pop(0)
-
-
-def note_broken_reply(conversation: Conversation, ending: Ending) -> None:
-    """Record that a reply has no end, and why; log it where nobody else knows."""
-    why = str(ending.value) if ending is not Ending.WHOLE else "the reply has no end, or is no reply at all"
-    conversation.error = why
-    if ending is Ending.WHOLE:
-        _LOG.warning("could not read a reply of episode %s: %s", conversation.episode.id, why)
+            collector.rows.pop(0)
 
 
 def decode_reply(exchange: Exchange) -> bytes:

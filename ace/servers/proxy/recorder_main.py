@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import select
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -27,7 +26,7 @@ from ace.task import load_task
 
 _LOOKS = 0.2  # seconds between looks into the spools
 _SILENCE = 1800.0  # seconds after which a conversation is over
-_NICE = 5  # who forwards goes first
+_NICE = 10  # who forwards goes first
 _LOG = logging.getLogger("ace.learner")
 
 
@@ -38,7 +37,13 @@ def main() -> None:
         os.nice(_NICE)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what somebody else prints is no answer
-    config = json.loads(_read_line())
+    line = b""
+    while not line.endswith(b"\n"):  # byte by byte: what is behind the line is left to `select`
+        piece = os.read(0, 1)
+        if not piece:
+            return
+        line += piece
+    config = json.loads(line)
     recorders = []
     for row in config["projects"]:
         playbook = Path(row["playbook"])
@@ -52,17 +57,6 @@ def main() -> None:
             is_open = bool(os.read(0, 65_536))
     for recorder in recorders:
         recorder.close()
-
-
-def _read_line() -> bytes:
-    """Return the first line of stdin, and leave the rest there."""
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = os.read(0, 1)
-        if not piece:
-            sys.exit(0)
-        line += piece
-    return line
 
 
 def open_learner(row: Mapping[str, Any], trust: bool) -> AgentLearner:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
-from typing import Protocol
 
 from ace.servers.proxy.projects import Project
 
@@ -29,22 +28,6 @@ class FeedbackFate(StrEnum):
     RECORDED = "recorded"
     UNKNOWN = "unknown"
     WAITING = "waiting"
-
-
-class FeedbackSource(Protocol):
-    """Record what is in the spools, and tell what became of feedback."""
-
-    async def start(self) -> None:
-        """Begin."""
-        ...
-
-    async def wait_for(self, name: str, seconds: float) -> tuple[FeedbackFate, str]:
-        """Return what became of the feedback of this name in a spool, and the episode that it is about."""
-        ...
-
-    async def close(self) -> None:
-        """Record what waits, and end."""
-        ...
 
 
 class RecorderProcess:
@@ -117,8 +100,11 @@ class RecorderProcess:
             if process is not None and process.stdout is not None:
                 while line := await process.stdout.readline():
                     pause = _PAUSE
-                    with suppress(ValueError, KeyError):
-                        self._hear(json.loads(line))
+                    with suppress(ValueError, KeyError):  # what else it may print is no answer
+                        values = json.loads(line)
+                        answer = self._asked.get(values["name"])
+                        if answer is not None and not answer.done():
+                            answer.set_result((FeedbackFate(values["fate"]), values["episode"]))
                 code = await process.wait()
                 _LOG.warning("the recorder ended with %s; it is started again in %g s", code, pause)
             await asyncio.sleep(pause)
@@ -128,10 +114,3 @@ class RecorderProcess:
             except OSError as error:
                 self._process = None
                 _LOG.warning("the recorder could not be started: %s", error)
-
-    def _hear(self, line: dict[str, str]) -> None:
-        """Hand an answer to whoever waits for it. Raises KeyError or ValueError for what is none."""
-        fate = FeedbackFate(line["fate"])
-        answer = self._asked.get(line["name"])
-        if answer is not None and not answer.done():
-            answer.set_result((fate, line["episode"]))

@@ -7,32 +7,23 @@ was said stands here.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 
 _TABLE = "CREATE TABLE IF NOT EXISTS replies (id TEXT PRIMARY KEY, episode TEXT NOT NULL) WITHOUT ROWID"
 _NAME = "replies.db"
+ADD_REPLY = "INSERT OR REPLACE INTO replies VALUES (?, ?)"
+"""Adds the id of a reply, and of its episode."""
+
+FIND_EPISODE = "SELECT episode FROM replies WHERE id = ?"
+"""Finds the episode of a reply by its id."""
 
 
-class ReplyIndex:
-    """Keep the episodes of replies. Belongs to one thread of one process."""
+def open_reply_index(folder: Path) -> sqlite3.Connection:
+    """Open the index in a folder; make both if they are missing. It belongs to the thread that opens it.
 
-    def __init__(self, folder: Path) -> None:
-        """Open the file in a folder, and make both if they are missing. Raises sqlite3.Error and OSError."""
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self._db = sqlite3.connect(folder / _NAME, timeout=2.0)
-        self._db.execute(_TABLE)
-
-    def add(self, episodes: Mapping[str, str]) -> None:
-        """Keep the episode of each reply, before this returns. Raises sqlite3.Error."""
-        with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO replies VALUES (?, ?)", episodes.items())
-
-    def find(self, reply: str) -> str:
-        """Return the episode of a reply; "" for one that nobody knows. Raises sqlite3.Error."""
-        row = self._db.execute("SELECT episode FROM replies WHERE id = ?", [reply]).fetchone()
-        return str(row[0]) if row else ""
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+    Raises sqlite3.Error, and OSError where the folder cannot be made.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    index = sqlite3.connect(folder / _NAME, timeout=2.0)
+    index.execute(_TABLE)
+    return index

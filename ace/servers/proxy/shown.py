@@ -135,12 +135,12 @@ class ShownTexts:
                     break
         written = json.dumps(first, sort_keys=True).encode("utf-8", "surrogatepass")
         key = (project, session, hashlib.blake2b(written, digest_size=16).digest())
-        shown = self._pins.get(key, newest) if goes_on else newest
-        self._pins[key] = shown
+        chosen = self._pins.get(key, newest) if goes_on else newest
+        self._pins[key] = chosen
         self._pins.move_to_end(key)
         if len(self._pins) > _MOST:
             self._pins.popitem(last=False)
-        return shown
+        return chosen
 
     def _follow(self) -> None:
         """Look for newer versions until the end."""

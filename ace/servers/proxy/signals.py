@@ -7,7 +7,7 @@ which the tool does not take. A reply that was cut off, or asked for again, is o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -49,7 +49,30 @@ class Remark:
 
 def judge_reply(interface: Interface, body: Body, reply: Body) -> tuple[Remark, ...]:
     """Return what a reply shows by itself. Raises what is wrong with a body that is none of its interface."""
-    return (*_judge_ending(interface, reply), *_judge_content(interface, body, reply))
+    if interface is Interface.MESSAGES:
+        is_cut = reply.get("stop_reason") == "max_tokens"
+    elif interface is Interface.RESPONSES:
+        details = reply.get("incomplete_details")
+        is_cut = isinstance(details, Mapping) and details.get("reason") == "max_output_tokens"
+    else:
+        choices = reply.get("choices") or [{}]
+        is_cut = choices[0].get("finish_reason") == "length"
+    remarks = [Remark(Signal.CUT_OFF)] if is_cut else []
+    turns = read_messages(list_reply_items(interface, reply))
+    text = "\n\n".join(turn.text for turn in turns if turn.kind is TurnKind.AGENT)
+    calls = [turn for turn in turns if turn.kind is TurnKind.TOOL]
+    schema = find_schema(interface, body)
+    if schema is not None and text and not calls:
+        flaw = find_flaw(schema, text)
+        if flaw:
+            remarks.append(Remark(Signal.SCHEMA, flaw))
+    tools = list_tools(interface, body)
+    for call in calls:
+        parameters = tools.get(call.tool)
+        flaw = find_flaw(parameters, call.arguments or "{}") if parameters is not None else ""
+        if flaw:
+            remarks.append(Remark(Signal.TOOL, f"{call.tool}: {flaw}"))
+    return tuple(remarks)
 
 
 def make_feedback(
@@ -65,38 +88,6 @@ def make_feedback(
     is_wrong = any(remark.signal in WRONG for remark in last)
     text = "\n".join(map(str, remarks))
     return AnswerFeedback(episode, False if is_wrong else None, text=text, author=AUTHOR)
-
-
-def _judge_ending(interface: Interface, reply: Body) -> Iterator[Remark]:
-    """Yield a remark where a reply was cut off."""
-    if interface is Interface.MESSAGES:
-        is_cut = reply.get("stop_reason") == "max_tokens"
-    elif interface is Interface.RESPONSES:
-        details = reply.get("incomplete_details")
-        is_cut = isinstance(details, Mapping) and details.get("reason") == "max_output_tokens"
-    else:
-        choices = reply.get("choices") or [{}]
-        is_cut = choices[0].get("finish_reason") == "length"
-    if is_cut:
-        yield Remark(Signal.CUT_OFF)
-
-
-def _judge_content(interface: Interface, body: Body, reply: Body) -> Iterator[Remark]:
-    """Yield what a schema and the tools say of a reply."""
-    turns = read_messages(list_reply_items(interface, reply))
-    text = "\n\n".join(turn.text for turn in turns if turn.kind is TurnKind.AGENT)
-    calls = [turn for turn in turns if turn.kind is TurnKind.TOOL]
-    schema = find_schema(interface, body)
-    if schema is not None and text and not calls:
-        flaw = find_flaw(schema, text)
-        if flaw:
-            yield Remark(Signal.SCHEMA, flaw)
-    tools = list_tools(interface, body)
-    for call in calls:
-        parameters = tools.get(call.tool)
-        flaw = find_flaw(parameters, call.arguments or "{}") if parameters is not None else ""
-        if flaw:
-            yield Remark(Signal.TOOL, f"{call.tool}: {flaw}")
 
 
 def find_schema(interface: Interface, body: Body) -> Mapping[str, Any] | None:

@@ -171,13 +171,6 @@ def list_spooled(folder: Path, most: int) -> list[Path]:
     return sorted(paths)[:most]
 
 
-def set_aside(path: Path, entry: bytes) -> Path:
-    """Keep an entry that cannot be used, and return the file that it is in."""
-    odd = path.with_name(f"{path.stem}-{time.time_ns()}.unread")
-    odd.write_bytes(entry)
-    return odd
-
-
 def split_entries(spooled: bytes) -> Iterator[bytes]:
     """Yield the entries of a file, each as it stands there. What a killed process left of one is none."""
     start = 0
