@@ -269,23 +269,16 @@ def write_page(record: dict[str, Any]) -> str:
         worst = max(row[name]["added"] for row in record["latency"].values())
         verdict = "reached" if worst <= bar else "missed"
         lines.append(f"- Added at {name}: at most {worst:.2f} ms (bar {bar:g} ms: {verdict}).")
-    verdict = (
-        "reached" if faults["same"] == faults["requests"] else f"missed: {', '.join(faults['different'])}"
-    )
-    counts = f"{faults['requests']:,} requests, {faults['faults']} of them faults"
-    lines.append(
-        f"- {counts}: {faults['same']:,} times the same status and bytes, broken ends included (bar: all:"
-    )
-    lines[-1] += f" {verdict})."
+    is_same = faults["same"] == faults["requests"]
+    verdict = "reached" if is_same else f"missed: {', '.join(faults['different'])}"
     proxy, recorder = record["processor"]
-    lines.append(
-        f"- Processor time of a request: {proxy:.2f} ms where it is forwarded, {recorder:.2f} ms where it"
-    )
-    lines[-1] += " is recorded."
-    lines.append(
-        f"- {record['recorded']:,} of {record['sent']:,} exchanges are episodes, {record['behind']:.0f} s"
-    )
-    lines[-1] += " after the last."
+    counts = f"{faults['requests']:,} requests, {faults['faults']} of them faults: {faults['same']:,} times"
+    lines += [
+        f"- {counts} the same status and bytes, broken ends included (bar: all: {verdict}).",
+        f"- Processor time of a request: {proxy:.2f} ms to forward it, {recorder:.2f} ms to record it.",
+        f"- {record['recorded']:,} of {record['sent']:,} exchanges were recorded as episodes, the last of them",
+        f"  {record['behind']:.0f} s after the last request.",
+    ]
     return "\n".join(lines) + "\n"
 
 
