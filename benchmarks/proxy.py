@@ -276,7 +276,7 @@ def write_page(record: dict[str, Any]) -> str:
     lines += [
         f"- {counts} the same status and bytes, broken ends included (bar: all: {verdict}).",
         f"- Processor time of a request: {proxy:.2f} ms to forward it, {recorder:.2f} ms to record it.",
-        f"- {record['recorded']:,} of {record['sent']:,} exchanges were recorded as episodes, the last of them",
+        f"- {record['recorded']:,} of {record['sent']:,} exchanges were recorded, the last of them",
         f"  {record['behind']:.0f} s after the last request.",
     ]
     return "\n".join(lines) + "\n"
