@@ -24,6 +24,7 @@ from ace.cli import (
     memory_commands,
     models_commands,
     playbook_commands,
+    proxy_commands,
     report_commands,
     runs_commands,
     serve_commands,
@@ -61,15 +62,15 @@ GROUPS = {
     "hook": hook_commands,
     "memory": memory_commands,
     "playbook": playbook_commands,
+    "proxy": proxy_commands,
     "runs": runs_commands,
     "tasks": tasks_commands,
     "models": models_commands,
 }
 for name, module in GROUPS.items():
-    kind = compare_commands.TaskOrCommand if module is compare_commands else None
-    group = typer.Typer(help=module.ABOUT, no_args_is_help=True, cls=kind)
+    group = typer.Typer(help=module.ABOUT, no_args_is_help=True, cls=getattr(module, "KIND", None))
     for command in module.COMMANDS:
-        group.command(command.__name__.rstrip("_"))(command)
+        group.command(command.__name__.rstrip("_").replace("_", "-"))(command)
     app.add_typer(group, name=name)
 
 
