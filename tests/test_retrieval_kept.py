@@ -70,7 +70,7 @@ def histories(draw: st.DrawFn) -> list[Playbook]:
     return history
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     histories(),
     st.lists(st.tuples(st.integers(0, 9), CONTENTS, st.integers(0, 120)), min_size=1, max_size=8),
@@ -100,6 +100,7 @@ def test_the_same_is_chosen(
             assert kept.search(playbook, question, 10**6) == order
 
 
+@settings(max_examples=40)
 @given(histories(), st.data())
 def test_what_changed_is_known_and_the_order_is_carried_over(
     history: list[Playbook], data: st.DataObject
