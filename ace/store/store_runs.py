@@ -10,9 +10,10 @@ import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import StoreError, UnknownVersion
+from ace.errors import InputError, StoreError, UnknownVersion
 from ace.playbook.codec import delta_from_json
 from ace.runs.records import (
     AnswerFeedback,
@@ -28,7 +29,10 @@ from ace.runs.records import (
 )
 from ace.store import call_rows, checked_rows, episode_events, episode_rows
 from ace.store.call_journal import CallJournal
-from ace.store.connection import OpenFile
+from ace.store.connection import OpenFile, typed_errors
+from ace.store.integrity import prune
+from ace.store.integrity.prune import Pruning
+from ace.store.integrity.redact import Show, show_nothing
 from ace.store.sqlite_text import now, parse_strings, read_column, to_json
 from ace.task.types import Episode
 
@@ -263,6 +267,49 @@ class RunStore(OpenFile):
         """
         with self._reading() as db:
             return CallJournal(self.path, run, call_rows.read_uncommitted_replies(db, run))
+
+    def prune(
+        self,
+        *,
+        keep: int | None = None,
+        older_than: timedelta | None = None,
+        dry_run: bool = False,
+        vacuum: bool = False,
+        show: Show = show_nothing,
+    ) -> Pruning:
+        """Delete calls and attempts of old runs that nothing in the playbook rests on; return what went.
+
+        Runs are old that are not among the newest `keep`, and that ended longer ago than `older_than`, where
+        these are given. Rows go in chunks, a transaction each, so a learner may write meanwhile, and one that
+        is cut off is finished by the next. `dry_run` only looks. `vacuum` gives the room back to the disk.
+        `show` is told how many runs are done, and how many there are. Raises InputError where neither is
+        given, StoreBusy where others use the file while it is vacuumed.
+        """
+        if keep is None and older_than is None:
+            raise InputError("Say which runs are old.", hint="Give --keep N, --older-than DAYS, or both.")
+        before = None
+        if older_than is not None:
+            before = (datetime.now(UTC) - older_than).isoformat(timespec="milliseconds")
+        citations, pruned = prune.Citations(), prune.Pruning()
+        with self._reading() as db:
+            runs = prune.find_ended(db, keep, before)
+            total = len(runs)
+            if dry_run:
+                citations.read(db)
+                for run in runs:
+                    pruned += prune.find_doomed(db, run, citations).pruning
+                return pruned
+        while runs:
+            with self._writing() as db:
+                pruned += prune.prune_some(db, runs, citations)
+            show(total - len(runs), total)
+        if not vacuum:
+            return pruned
+        size = self.path.stat().st_size
+        with typed_errors(self.path):
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return replace(pruned, returned=max(0, size - self.path.stat().st_size))
 
 
 def read_run(db: sqlite3.Connection, run: int) -> Run:
