@@ -108,9 +108,10 @@ def serve_mcp(
 
     With --http, the variable ACE_MCP_TOKEN holds the token that clients must send, if any.
     """
+    from ace.servers.http_place import HttpPlace
     from ace.servers.mcp_server import make_server
     from ace.servers.open_desk import open_desk
-    from ace.servers.transports import TOKEN_VARIABLE, HttpPlace, serve_http, serve_stdio
+    from ace.servers.transports import TOKEN_VARIABLE, serve_http, serve_stdio
 
     token = os.environ.get(TOKEN_VARIABLE, "")
     listen = HttpPlace(host=host, port=port, names=tuple(allow_host or ()), token=token) if http else None

@@ -1,13 +1,16 @@
-"""A playbook for agents in other processes: a server of the Model Context Protocol.
+"""A playbook for agents in other processes, and for people: an MCP server, and pages for a browser.
 
 Its modules:
 
     mcp_server  the protocol: tools, resources, what an error looks like
-    transports  stdio, and HTTP with its token and its names
+    transports  stdio, and HTTP with its token
     desk        what the tools do, as plain functions
     open_desk   a desk over a file or a folder, with the learner that each file gets
     shelf       which files are served, and the learners that have them open
     arguments   what the tools take
     lessons     lessons that a client proposes
     results     what the tools return
+    review      the pages
+    http_place  where servers listen, and by which names they are called
+    author_names  whose word a version is
 """
