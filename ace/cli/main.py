@@ -47,6 +47,7 @@ for command in (learn_commands.learn, learn_commands.online):
 app.command("eval")(learn_commands.evaluate)
 app.command()(serve_commands.feedback)
 app.command("mcp")(serve_commands.serve_mcp)
+app.command("ui")(serve_commands.show_pages)
 app.command()(report_commands.report)
 GROUPS = {
     "compare": compare_commands,
