@@ -31,22 +31,18 @@ def trace_changes(
 ) -> list[BulletChange]:
     """Return what the operations of a delta change one after the other, beginning with version `base`.
 
-    Of long deltas only `most` from number `start` on are returned; all are applied.
+    Of long deltas only `most` from number `start` on are returned.
     """
+    delta = delta[: start + most]
     ids = [name for operation in delta for name in touched_ids(operation)]
-    playbook = store.checkout_part(ids, base)
+    playbook, _ = apply(store.checkout_part(ids, base), delta[:start])
     changes = []
-    for number, operation in enumerate(delta):
+    for operation in delta[start:]:
         name = touched_ids(operation)[0]
         before = playbook.bullets.get(name)
         playbook, _ = apply(playbook, (operation,))
-        if start <= number < start + most:
-            after = playbook.bullets.get(name)
-            old = before.content if before else ""
-            new = after.content if after else old
-            if after and not after.live:
-                new = ""
-            if before and not before.live:
-                old = ""
-            changes.append(BulletChange(operation, before, after, diff_words(old, new)))
+        after = playbook.bullets.get(name)
+        old = before.content if before and before.live else ""
+        new = after.content if after and after.live else ""
+        changes.append(BulletChange(operation, before, after, diff_words(old, new)))
     return changes

@@ -259,10 +259,10 @@ class Store(BulletStore, MemoryStore, RunStore):
             line = lineage.trace_line(db, self._resolve(db, version))
             return versions.read_log(db, line, limit)
 
-    def operations(self, version: Ref) -> Delta:
+    def operations(self, version: Ref, most: int = -1) -> Delta:
         """Return the operations that a version applied, in order; version 0 applied none."""
         with self._reading() as db:
-            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version)))
+            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version), most))
 
     def diff(self, a: Ref, b: Ref) -> Delta:
         """Return a delta that leads from version `a` to version `b`, on whatever branches they are."""

@@ -10,6 +10,7 @@ Its modules:
     history_pages   versions, differences, branches and tags
     run_pages       runs, accuracy over time
     decisions       what a person decides, a version each
+    library         the files, and what was read of them a moment ago
     conflict_search bullets that contradict each other, looked for in a thread
 
 Every page is plain HTML that works without scripts; htmx.min.js (2.0.11, in htmx.LICENSE its terms) only

@@ -21,7 +21,7 @@ def show_history(view: View) -> Response:
         shown = versions[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         changes = {}
         for version in shown:
-            delta = store.operations(version.number)[:_MOST_OPERATIONS]
+            delta = store.operations(version.number, _MOST_OPERATIONS)
             changes[version.number] = trace_changes(store, version.parent or 0, delta)
         return view.render(
             "history.html.j2",
@@ -41,14 +41,14 @@ def show_version(view: View) -> Response:
     with view.open() as store:
         number = store.find_version(str(view.request.path_params["version"]))
         (version,) = store.log(1, version=number)
-        delta = store.operations(number)
         start = (page - 1) * _MOST_CHANGES
+        delta = store.operations(number, start + _MOST_CHANGES)
         return view.render(
             "version.html.j2",
             store,
             version=version,
             changes=trace_changes(store, version.parent or 0, delta, start, _MOST_CHANGES),
-            total=len(delta),
+            total=version.operations,
             page=page,
             size=_MOST_CHANGES,
             tags=store.tags(),

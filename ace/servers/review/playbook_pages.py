@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from starlette.responses import Response
 
 from ace.errors import InputError, UnknownVersion
-from ace.llm.embedding import connect_embedder
 from ace.playbook.model import Bullet, Status
 from ace.report.review_queue import Waiting, WaitKind, list_waiting, read_grounds
 from ace.report.version_changes import BulletChange, trace_changes
-from ace.retrieval.bullets import HybridSelector
-from ace.runs.records import Touch
+from ace.runs.records import Touch, Version
 from ace.runs.trajectory_text import render_episode
 from ace.servers.review.decisions import find_undecided, list_actions
 from ace.servers.review.view import View
@@ -28,7 +28,7 @@ def show_playbook(view: View) -> Response:
     section = view.request.query_params.get("section", "")
     status = view.request.query_params.get("status", "")
     with view.open() as store:
-        playbook = store.checkout()
+        playbook = view.library.checkout(store)
         bullets = [bullet for bullet in playbook.bullets.values() if not bullet.live]
         if status != Status.REMOVED:
             bullets = [bullet for bullet in playbook if status in ("", bullet.status)]
@@ -49,7 +49,7 @@ def show_playbook(view: View) -> Response:
             most=_MOST_EPISODES,
             sections=store.count_by_section(),
             section=section,
-            status=status,
+            wanted_status=status,
             total=len(bullets),
             page=page,
             size=PAGE_SIZE,
@@ -66,11 +66,12 @@ def show_bullet(view: View) -> Response:
             bullet = find_undecided(store, name)
         queue = list_waiting(store, store.checkout_part([name]))
         entries = [entry for kind in WaitKind for entry in queue[kind] if entry.bullet and entry.name == name]
-        entry = (
-            entries[0] if entries else Waiting(kind=WaitKind.PROPOSED, bullet=bullet, in_playbook=in_playbook)
-        )
+        entry = Waiting(kind=WaitKind.PROPOSED, bullet=bullet, in_playbook=in_playbook)
+        if entries:
+            entry = entries[0]
         (grounds,) = read_grounds(store, [entry], most=40)
-        steps = [touch for touch in grounds.touches if touch.operation.op != "vote"][-_MOST_TOUCHES:]
+        edits = [touch for touch in grounds.touches if touch.operation.op != "vote"][-_MOST_TOUCHES:]
+        steps = [_trace_version(store, list(group)) for _, group in groupby(edits, lambda edit: edit.version)]
         return view.render(
             "bullet.html.j2",
             store,
@@ -79,18 +80,18 @@ def show_bullet(view: View) -> Response:
             waits=bool(entries),
             in_playbook=in_playbook,
             grounds=grounds,
-            steps=[(touch, _trace_touch(store, bullet, touch)) for touch in reversed(steps)],
-            votes=len(grounds.touches) - len(steps),
+            steps=steps[::-1],
+            votes=len(grounds.touches) - len(edits),
             aliases=store.aliases(bullet=name),
             actions=list_actions(bullet) if in_playbook else [("promote", "Approve"), ("remove", "Retire")],
         )
 
 
-def _trace_touch(store: Store, bullet: Bullet, touch: Touch) -> BulletChange | None:
-    """Return what an operation made of a bullet; None where it was one of several that a merge took in."""
-    changes = trace_changes(store, touch.version.parent or 0, (touch.operation,))
-    after = changes[0].after
-    return changes[0] if after and after.id == bullet.id else None
+def _trace_version(store: Store, touches: list[Touch]) -> tuple[Version, list[BulletChange]]:
+    """Return the version of operations on one bullet, which is the same for all, and what each changed."""
+    version = touches[0].version
+    delta = tuple(touch.operation for touch in touches)
+    return version, trace_changes(store, version.parent or 0, delta)
 
 
 def show_search(view: View) -> Response:
@@ -103,8 +104,8 @@ def show_search(view: View) -> Response:
     with view.open() as store:
         episodes = []
         if query:
-            bullets = dict(store.checkout().bullets)
-            order = HybridSelector(connect_embedder()).rank(bullets, query)[:_MOST_FOUND]
+            bullets = dict(view.library.checkout(store).bullets)
+            order = view.library.selector(store.path).rank(bullets, query)[:_MOST_FOUND]
             begin = [name for name in bullets if name.startswith(query)][:_MOST_FOUND]
             found_bullets = [bullets[name] for name in dict.fromkeys([*begin, *order])]
             episodes = store.episodes(ids=[query])[:1]

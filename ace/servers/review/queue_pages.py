@@ -6,23 +6,21 @@ from starlette.responses import Response
 
 from ace.errors import InputError
 from ace.report.review_queue import WaitKind, list_waiting, read_grounds
-from ace.servers.review.conflict_search import ConflictSearch
 from ace.servers.review.decisions import list_actions
 from ace.servers.review.view import View
 
 PAGE_SIZE = 10
 
 
-def show_queue(view: View, search: ConflictSearch) -> Response:
+def show_queue(view: View) -> Response:
     """Return a page of what waits: of one kind, by default the first that has anything."""
     wanted = view.request.query_params.get("kind", "")
     if wanted and wanted not in frozenset(WaitKind):
         raise InputError(f"Nothing waits as {wanted!r:.40}.", hint=f"Kinds: {', '.join(WaitKind)}.")
     with view.open() as store:
         head = store.head()
-        playbook = store.checkout(head.number)
-        key = f"{store.path}\0{head.hash}"
-        conflicts = search.find(key, playbook, begin=wanted == WaitKind.CONFLICT)
+        playbook = view.library.checkout(store)
+        conflicts = view.library.conflicts.find(head.hash, playbook, begin=wanted == WaitKind.CONFLICT)
         queue = list_waiting(store, playbook, conflicts or ())
         filled = [kind for kind in WaitKind if queue[kind]]
         kind = WaitKind(wanted) if wanted else next(iter(filled), WaitKind.PROPOSED)

@@ -17,7 +17,7 @@ from ace.report.html_page import read_style
 from ace.servers.books import Books
 from ace.servers.http_place import App, HttpPlace, serve_app
 from ace.servers.review import decisions, history_pages, playbook_pages, queue_pages, run_pages
-from ace.servers.review.conflict_search import ConflictSearch
+from ace.servers.review.library import Library
 from ace.servers.review.view import Handler, View, answer_safely, show_refusal
 from ace.servers.review.web_guard import WebGuard
 from ace.servers.transports import log_to_stderr
@@ -25,6 +25,7 @@ from ace.servers.transports import log_to_stderr
 TOKEN_VARIABLE = "ACE_UI_TOKEN"  # noqa: S105 (the name of a variable)
 
 _READ: dict[str, Handler] = {
+    "queue": queue_pages.show_queue,
     "playbook": playbook_pages.show_playbook,
     "bullet/{bullet:path}": playbook_pages.show_bullet,
     "episode/{episode:path}": playbook_pages.show_episode,
@@ -57,46 +58,45 @@ def serve_review(books: Books, place: HttpPlace, announce: Callable[[str], None]
 
 def make_review_app(books: Books, place: HttpPlace, port: int) -> App:
     """Return the pages of some playbooks, guarded as the place asks for."""
-    show_queue = partial(queue_pages.show_queue, search=ConflictSearch())
+    library = Library(books)
     routes = [
-        Route("/", partial(_show_books, books), methods=["GET"]),
+        Route("/", partial(_show_books, library), methods=["GET"]),
         Route("/static/{name}", _send_static, methods=["GET"]),
-        _make_route(books, "queue", show_queue, "GET"),
     ]
-    routes += [_make_route(books, path, handler, "GET") for path, handler in _READ.items()]
-    routes += [_make_route(books, path, handler, "POST") for path, handler in _WRITE.items()]
-    app = Starlette(routes=routes, exception_handlers={404: partial(_show_missing, books)})
-    return WebGuard(app, place, port, partial(show_refusal, books))
+    routes += [_make_route(library, path, handler, "GET") for path, handler in _READ.items()]
+    routes += [_make_route(library, path, handler, "POST") for path, handler in _WRITE.items()]
+    app = Starlette(routes=routes, exception_handlers={404: partial(_show_missing, library)})
+    return WebGuard(app, place, port, partial(show_refusal, library))
 
 
-def _make_route(books: Books, path: str, handler: Handler, method: str) -> Route:
+def _make_route(library: Library, path: str, handler: Handler, method: str) -> Route:
     """Return the route of a page about a playbook; its work is done in a thread."""
 
     async def answer(request: Request) -> Response:
         """Answer one request."""
         branch = request.query_params.get("branch") or "main"
-        view = View(request, books, request.path_params["book"], branch)
+        view = View(request, library, request.path_params["book"], branch)
         return await run_in_threadpool(answer_safely, handler, view)
 
     return Route(f"/p/{{book}}/{path}", answer, methods=[method])
 
 
-def _show_books(books: Books, request: Request) -> Response:
+def _show_books(library: Library, request: Request) -> Response:
     """Return the list of playbooks, or lead to the only one."""
-    names = list(books.list_paths())
+    names = list(library.books.list_paths())
     if len(names) == 1:
-        return RedirectResponse(View(request, books, names[0]).link("queue"))
-    return answer_safely(lambda view: view.render("books.html.j2", None), View(request, books))
+        return RedirectResponse(View(request, library, names[0]).link("queue"))
+    return answer_safely(lambda view: view.render("books.html.j2", None), View(request, library))
 
 
-def _show_missing(books: Books, request: Request, error: Exception) -> Response:
+def _show_missing(library: Library, request: Request, error: Exception) -> Response:
     """Return the page of an address that there is not."""
 
     def raise_missing(view: View) -> Response:
         """Raise what the page says."""
         raise UnknownVersion(f"There is no page {request.url.path!r:.120}.", hint="Begin at the first one.")
 
-    return answer_safely(raise_missing, View(request, books))
+    return answer_safely(raise_missing, View(request, library))
 
 
 def _send_static(request: Request) -> Response:

@@ -26,7 +26,7 @@ from ace.report.html_page import open_templates
 from ace.report.review_queue import WaitKind
 from ace.safety.injection import find_suspicion
 from ace.servers.author_names import name_author
-from ace.servers.books import Books
+from ace.servers.review.library import Library
 from ace.servers.review.web_guard import Refusal
 from ace.store.hand_edits import PERSON
 from ace.store.store import Store
@@ -53,7 +53,7 @@ class View:
     """Hold one request for a page about a playbook."""
 
     request: Request
-    books: Books
+    library: Library
 
     book: str = ""
     """The name of the playbook; "" for pages that are about none."""
@@ -86,11 +86,11 @@ class View:
 
     def open(self, *, write: bool = False) -> Store:
         """Open the playbook on the branch, to read unless `write`. Raises StoreError and UnknownVersion."""
-        path = self.books.find(self.book)
+        path = self.library.books.find(self.book)
         return Store.open(path, create=False, read_only=not write, timeout=_WAIT, branch=self.branch)
 
     def link(self, *parts: object, **query: object) -> str:
-        """Return the address of a page of this playbook and branch; values of a query that are "" are left out."""
+        """Return the address of a page of this playbook and branch; what is "" in a query is left out."""
         path = "/".join(quote(str(part), safe=":") for part in ("", "p", self.book, *parts))
         values = {name: value for name, value in query.items() if value not in ("", None)}
         if self.branch != "main":
@@ -125,7 +125,7 @@ class View:
         else:
             values |= {"head": None, "branches": []}
         note = self.request.cookies.get(_NOTE_COOKIE, "")
-        values |= {"view": self, "books": list(self.books.list_paths()), "note": unquote(note)}
+        values |= {"view": self, "books": list(self.library.books.list_paths()), "note": unquote(note)}
         text = _load_templates().get_template(template).render(Status=Status, WaitKind=WaitKind, **values)
         answer = HTMLResponse(text.encode("utf-8", "backslashreplace"), status)
         if note:
@@ -169,12 +169,12 @@ def answer_safely(handler: Handler, view: View) -> Response:
 
 def show_problem(view: View, status: HTTPStatus, message: str, form: Mapping[str, str]) -> Response:
     """Return a page of what went wrong; a form that was sent can be sent again from it."""
-    return view.render("problem.html.j2", None, status, code=status, message=message, sent=form)
+    return view.render("problem.html.j2", None, status, failure=status, message=message, sent=form)
 
 
-def show_refusal(books: Books, request: Request, refusal: Refusal) -> Response:
-    """Return the page of a request that the guard did not pass on; where a token is missing it asks for it."""
-    view = View(request, books)
+def show_refusal(library: Library, request: Request, refusal: Refusal) -> Response:
+    """Return the page of a request that the guard did not pass on; it asks for a missing token."""
+    view = View(request, library)
     if refusal.status is HTTPStatus.UNAUTHORIZED:
         return view.render("login.html.j2", None, refusal.status, message=refusal.message)
     return show_problem(view, refusal.status, refusal.message, refusal.form)

@@ -148,7 +148,8 @@ class WebGuard:
             elif size > _LONGEST_WASTE:
                 break
         if size > LONGEST_BODY:
-            message = f"The form is larger than {LONGEST_BODY:,} bytes. Nothing of it was kept; go back, and send less."
+            limit = f"The form is larger than {LONGEST_BODY:,} bytes."
+            message = f"{limit} Nothing was written: go back, where it still stands, and send less."
             return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
         if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM_TYPE:
             return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"A form is sent as {_FORM_TYPE}.")

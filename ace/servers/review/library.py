@@ -1,0 +1,50 @@
+"""What all requests share: the files that are served, and what was read of them a moment ago."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+
+from ace.llm.embedding import connect_embedder
+from ace.playbook.model import Playbook
+from ace.retrieval.bullets import HybridSelector
+from ace.retrieval.vector_cache import VectorCache
+from ace.servers.books import Books
+from ace.servers.review.conflict_search import ConflictSearch
+from ace.store.store import Store
+
+_REMEMBERED = 4  # playbooks
+
+
+class Library:
+    """Hold the playbooks of a server. Safe to use from several threads.
+
+    `books` names the files, `conflicts` looks for bullets that contradict each other.
+    """
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.conflicts = ConflictSearch()
+        self._playbooks: dict[str, Playbook] = {}  # by hash, which covers everything that is in one
+        self._selectors: dict[Path, HybridSelector] = {}
+        self._lock = Lock()
+
+    def checkout(self, store: Store) -> Playbook:
+        """Return the playbook at the head of a store, from memory where it has not changed."""
+        head = store.head()
+        with self._lock:
+            playbook = self._playbooks.get(head.hash)
+        if playbook is None:
+            playbook = store.checkout(head.number)
+            with self._lock:
+                self._playbooks[head.hash] = playbook
+                if len(self._playbooks) > _REMEMBERED:
+                    del self._playbooks[next(iter(self._playbooks))]
+        return playbook
+
+    def selector(self, path: Path) -> HybridSelector:
+        """Return what ranks the bullets of a file; it computes the vector of each text once."""
+        with self._lock:
+            if path not in self._selectors:
+                self._selectors[path] = HybridSelector(VectorCache(path, connect_embedder()))
+            return self._selectors[path]
