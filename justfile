@@ -75,6 +75,10 @@ _adapter name extra *tests:
     .adapters/{{name}}/bin/python -m pip install --quiet -e '.[{{extra}}]' hypothesis pytest pytest-timeout
     .adapters/{{name}}/bin/python -m pytest {{tests}}
 
+# The review pages in a real browser: `apt-get install chromium` brings one
+browser:
+    just _adapter browser browser,mcp,report tests/test_review_browser.py
+
 # Agent frameworks
 frameworks: adapter-langchain adapter-pydantic-ai adapter-openai-agents adapter-smolagents adapter-dspy
 

@@ -197,6 +197,7 @@ def test_dependencies_are_what_is_imported() -> None:
         "otel",
         "report",
         "scienceworld",
+        "serve",
         "textworld",
         *FRAMEWORKS,
     )

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from immutables import Map
+
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Bullet, Merge, Playbook, Revise, Status
 from ace.refine.conflict import Conflict
@@ -112,7 +114,15 @@ def list_waiting(store: Store, playbook: Playbook, conflicts: Iterable[Conflict]
             proposals |= dict.fromkeys(touched_ids(operation), proposal)
 
     proofs = store.proofs()
-    for bullet in playbook:
+    candidates = Playbook(  # without the others there is little to sort
+        Map(
+            (name, bullet)
+            for name, bullet in playbook.bullets.items()
+            if bullet.status is Status.QUARANTINED or len(proofs.get(name, ())) == 1
+        ),
+        playbook.section_names,
+    )
+    for bullet in candidates:
         recorded = proposals.get(bullet.id)
         if bullet.status is Status.QUARANTINED:
             is_tried = bool(bullet.provenance or (recorded and recorded.episodes))

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from ace.llm.embedding import connect_embedder
-from ace.playbook.model import Playbook
+from ace.playbook.model import Bullet, Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.retrieval.vector_cache import VectorCache
 from ace.servers.books import Books
@@ -25,22 +25,27 @@ class Library:
     def __init__(self, books: Books) -> None:
         self.books = books
         self.conflicts = ConflictSearch()
-        self._playbooks: dict[str, Playbook] = {}  # by hash, which covers everything that is in one
+        # By hash, which covers everything that is in one; with its live bullets in their order.
+        self._playbooks: dict[str, tuple[Playbook, tuple[Bullet, ...]]] = {}
         self._selectors: dict[Path, HybridSelector] = {}
         self._lock = Lock()
 
-    def checkout(self, store: Store) -> Playbook:
-        """Return the playbook at the head of a store, from memory where it has not changed."""
+    def checkout(self, store: Store) -> tuple[Playbook, tuple[Bullet, ...]]:
+        """Return the playbook at the head of a store, and its live bullets by section and position.
+
+        They come from memory where the head has not changed.
+        """
         head = store.head()
         with self._lock:
-            playbook = self._playbooks.get(head.hash)
-        if playbook is None:
+            reading = self._playbooks.get(head.hash)
+        if reading is None:
             playbook = store.checkout(head.number)
+            reading = (playbook, tuple(playbook))
             with self._lock:
-                self._playbooks[head.hash] = playbook
+                self._playbooks[head.hash] = reading
                 if len(self._playbooks) > _REMEMBERED:
                     del self._playbooks[next(iter(self._playbooks))]
-        return playbook
+        return reading
 
     def selector(self, path: Path) -> HybridSelector:
         """Return what ranks the bullets of a file; it computes the vector of each text once."""

@@ -28,10 +28,11 @@ def show_playbook(view: View) -> Response:
     section = view.request.query_params.get("section", "")
     status = view.request.query_params.get("status", "")
     with view.open() as store:
-        playbook = view.library.checkout(store)
-        bullets = [bullet for bullet in playbook.bullets.values() if not bullet.live]
-        if status != Status.REMOVED:
-            bullets = [bullet for bullet in playbook if status in ("", bullet.status)]
+        playbook, live = view.library.checkout(store)
+        if status == Status.REMOVED:
+            bullets = [bullet for bullet in playbook.bullets.values() if not bullet.live]
+        else:
+            bullets = [bullet for bullet in live if status in ("", bullet.status)]
         if section:
             bullets = [bullet for bullet in bullets if bullet.section == section]
         page = view.read_number("page", 1)
@@ -104,7 +105,8 @@ def show_search(view: View) -> Response:
     with view.open() as store:
         episodes = []
         if query:
-            bullets = dict(view.library.checkout(store).bullets)
+            playbook, _ = view.library.checkout(store)
+            bullets = dict(playbook.bullets)
             order = view.library.selector(store.path).rank(bullets, query)[:_MOST_FOUND]
             begin = [name for name in bullets if name.startswith(query)][:_MOST_FOUND]
             found_bullets = [bullets[name] for name in dict.fromkeys([*begin, *order])]

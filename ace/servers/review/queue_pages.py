@@ -19,7 +19,7 @@ def show_queue(view: View) -> Response:
         raise InputError(f"Nothing waits as {wanted!r:.40}.", hint=f"Kinds: {', '.join(WaitKind)}.")
     with view.open() as store:
         head = store.head()
-        playbook = view.library.checkout(store)
+        playbook, _ = view.library.checkout(store)
         conflicts = view.library.conflicts.find(head.hash, playbook, begin=wanted == WaitKind.CONFLICT)
         queue = list_waiting(store, playbook, conflicts or ())
         filled = [kind for kind in WaitKind if queue[kind]]
