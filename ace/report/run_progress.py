@@ -109,5 +109,8 @@ def list_scores(runs: Iterable[Run]) -> tuple[ScoredAt, ...]:
             (last, run.ended or run.started, report.after),
         ):
             if score is not None:
-                scores.append(ScoredAt(run.id, run.kind, run.task, moment, name, score))
+                scored = ScoredAt(
+                    run=run.id, kind=run.kind, task=run.task, moment=moment, name=name, score=score
+                )
+                scores.append(scored)
     return tuple(scores)

@@ -18,7 +18,9 @@ from pydantic import ValidationError
 from ace.errors import AceError, InputError, UnknownVersion
 from ace.llm.faults import hide
 from ace.runs.answer_feedback import read_feedback
+from ace.safety.secrets import hide_secrets
 from ace.servers.arguments import (
+    LONGEST_NAME,
     Answer,
     Content,
     ContextId,
@@ -198,7 +200,8 @@ def _add_resources(server: "MCPServer", desk: Desk) -> None:
 def _name_author(caller: Any) -> str:
     """Return whose word a call is: the client's name as it gives it, made harmless, behind "mcp:"."""
     params = caller.session.client_params
-    return name_author("mcp", str(params.client_info.name) if params else "", "client")
+    name = str(params.client_info.name) if params else ""
+    return name_author("mcp", hide_secrets(name[:LONGEST_NAME]), "client")
 
 
 def describe_failure(error: BaseException) -> "CallToolResult":

@@ -25,6 +25,7 @@ from ace.playbook.model import Status
 from ace.report.html_page import open_templates
 from ace.report.review_queue import WaitKind
 from ace.safety.injection import find_suspicion
+from ace.safety.secrets import hide_secrets
 from ace.servers.author_names import name_author
 from ace.servers.review.library import Library
 from ace.servers.review.web_guard import Refusal
@@ -36,6 +37,7 @@ from ace.text.word_diff import Change, diff_words
 _LOG = logging.getLogger(__name__)
 _WAIT = 5.0  # seconds for another process's write
 _LONGEST_REASON = 500
+_LONGEST_NAME = 200
 NAME_COOKIE = "ace_name"
 _NOTE_COOKIE = "ace_note"
 
@@ -71,7 +73,7 @@ class View:
     def author(self) -> str:
         """Return the author of what is decided here: a person, with the name that was given last, if any."""
         name = self.form.get("name", self.person).strip()
-        return name_author(PERSON, name, "somebody") if name else PERSON
+        return name_author(PERSON, hide_secrets(name[:_LONGEST_NAME]), "somebody") if name else PERSON
 
     @property
     def person(self) -> str:
