@@ -18,7 +18,7 @@ from ace.servers.books import Books
 from ace.servers.http_place import App, HttpPlace, serve_app
 from ace.servers.review import decisions, history_pages, playbook_pages, queue_pages, run_pages
 from ace.servers.review.library import Library
-from ace.servers.review.view import Handler, View, answer_safely, show_refusal
+from ace.servers.review.view import Handler, View, answer_safely, load_templates, show_refusal
 from ace.servers.review.web_guard import WebGuard
 from ace.servers.transports import log_to_stderr
 
@@ -59,6 +59,9 @@ def serve_review(books: Books, place: HttpPlace, announce: Callable[[str], None]
 def make_review_app(books: Books, place: HttpPlace, port: int) -> App:
     """Return the pages of some playbooks, guarded as the place asks for."""
     library = Library(books)
+    templates = load_templates()
+    for name in templates.list_templates(extensions=["j2"]):
+        templates.get_template(name)  # compiled now, and not while somebody waits
     routes = [
         Route("/", partial(_show_books, library), methods=["GET"]),
         Route("/static/{name}", _send_static, methods=["GET"]),

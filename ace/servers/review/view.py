@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
+from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -128,7 +129,7 @@ class View:
             values |= {"head": None, "branches": []}
         note = self.request.cookies.get(_NOTE_COOKIE, "")
         values |= {"view": self, "books": list(self.library.books.list_paths()), "note": unquote(note)}
-        text = _load_templates().get_template(template).render(Status=Status, WaitKind=WaitKind, **values)
+        text = load_templates().get_template(template).render(Status=Status, WaitKind=WaitKind, **values)
         answer = HTMLResponse(text.encode("utf-8", "backslashreplace"), status)
         if note:
             answer.delete_cookie(_NOTE_COOKIE)
@@ -182,8 +183,8 @@ def show_refusal(library: Library, request: Request, refusal: Refusal) -> Respon
     return show_problem(view, refusal.status, refusal.message, refusal.form)
 
 
-def _load_templates() -> Any:
-    """Return the templates of these pages."""
+def load_templates() -> Environment:
+    """Return the templates of these pages, with what they may call."""
     templates = open_templates("ace.servers.review")
     templates.globals.update(diff_words=diff_words, Change=Change, find_suspicion=find_suspicion)
     templates.tests["hiding"] = lambda text: reveal_hidden(str(text)) != str(text)
