@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType
@@ -69,6 +69,14 @@ class Part(StrEnum):
     GUARD = "guard"  # samples that a lesson must not break
     BATCH = "batch"  # one reflection on several failures
     REFINE = "refine"  # after each epoch, duplicates joined and sections shortened
+
+
+class Manner(Enum):
+    """Name the manners of asking that a method may want, where an attempt takes one call."""
+
+    THINK_FIRST = "thoughts first, then the answer"
+    SELF_REFINE = "answers, each criticised and mended by the model itself"
+    BEST_OF_N = "the answer that most of several agree on"
 
 
 class Split(StrEnum):

@@ -283,7 +283,7 @@ def test_the_method_learns_and_resumes(
     examples: Mapping[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = examples["A method"]["build_answer_book"]
-    monkeypatch.setattr(methods, "METHODS", {**methods.METHODS, "answer_book": build})
+    monkeypatch.setattr(methods, "METHODS", {**methods.METHODS, "answer_book": methods.KnownMethod(build)})
     with Store.open(tmp_path / "p.db") as store:
         caps = ace.Caps(calls=12)
         assert ace.learn(world(), store, World(), method="answer_book", workers=1, caps=caps).stopped

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from threading import Event
@@ -27,7 +27,8 @@ from ace.loop.learning_budget import LearningBudget
 from ace.loop.outage import OutageDetector
 from ace.loop.progress import Progress
 from ace.loop.replay_queue import ReplayQueue
-from ace.methods import check_method, prompt_packages
+from ace.methods import METHODS, check_method
+from ace.methods.guard import guard_delta
 from ace.methods.protocol import Method, Update
 from ace.playbook.delta import diff, touched_ids
 from ace.playbook.model import Delta, Playbook, Vote
@@ -75,13 +76,14 @@ class StepWork:
     """What the method finds again on resume."""
 
     @classmethod
-    def of(cls, update: Update, lab: StepLab, reason: str) -> StepWork:
-        """Return the work of a method's update, with every episode of the lab.
-
-        `reason` stands for updates that bring none of their own.
+    def of(
+        cls, update: Update, lab: StepLab, playbook: Playbook, reason: str, private: Iterable[str] = ()
+    ) -> StepWork:
+        """Return the work of a method's update to a playbook, with every episode of the lab; `reason` stands
+        for updates that bring none. Nothing of it asks to be obeyed, holds a secret or a `private` text.
         """
         return cls(
-            delta=update.delta,
+            delta=guard_delta(update.delta, playbook, private),
             reason=update.reason or reason,
             author=update.author,
             episodes=lab.episodes_made(),
@@ -320,7 +322,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     settings = parts.settings
     check_method(settings.method)  # what cannot work is refused before the run has begun
     sources = build_sources(task, store)
-    packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
+    packages = ["ace.agent", "ace.memory", *METHODS[settings.method].prompts]
     if isinstance(task.environment, Worded):
         packages.append(task.environment.wording().prompts)
     config = {
@@ -391,9 +393,8 @@ def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, An
         if key != "base" and older.get(key) != value:
             changed.append(_LABELS.get(key, key))
     if changed:
-        labels = ", ".join(changed)
         raise InputError(
-            f"Run {unfinished.id} was started with other {labels}.",
+            f"Run {unfinished.id} was started with other {', '.join(changed)}.",
             hint="Resume with the same ones, or start a new run.",
         )
     return unfinished.id

@@ -100,7 +100,7 @@ def _do_chore(run: Run, chore: Chore) -> StepWork:
     lab = run.lab(chore.phase)
     with lab.counting_for(chore.name):
         update = chore.work(run.playbook, lab)
-    return StepWork.of(update, lab, f"{chore.phase}: {chore.name}")
+    return StepWork.of(update, lab, run.playbook, f"{chore.phase}: {chore.name}")
 
 
 def study(run: Run, phase: Phase, samples: Sequence[Sample]) -> StepWork:
@@ -169,7 +169,8 @@ def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes
             for result, trial in zip(results, trials, strict=True)
         ]
     reason = f"{lab.phase}: {', '.join(bench.purpose for bench in benches)}"
-    work = StepWork.of(update, lab, reason)
+    private = [text for trial in attempted for text in trial.private]
+    work = StepWork.of(update, lab, run.playbook, reason, private)
     return replace(work, results=results, episodes=lab.episodes_made(skip=skip_episodes))
 
 
