@@ -210,6 +210,17 @@ def test_what_cannot_be_done_is_one_clear_page_with_everything_sent(
     assert fields.get("reason", "my reason") in page and head(file)[0].number == 3
 
 
+def test_a_lesson_of_the_records_is_added_once(file: Path, browser: Browser) -> None:
+    browser.decide("sure", "edit", text="The answer is 70002.")
+    answer = browser.decide("key", "promote")
+    assert answer.status_code == 400 and "sure says that already" in answer.text and head(file)[0].number == 4
+    browser.decide("sure", "edit", text="Red is 70002.")
+    browser.decide("key", "quarantine", reason="let attempts tell")
+    with Store.open(file, read_only=True) as store:
+        assert store.checkout().bullets["key"].status is Status.QUARANTINED
+    assert "The answer is 70002." in browser.get("queue?kind=quarantined")
+
+
 def test_nothing_to_do_makes_no_version(file: Path, browser: Browser) -> None:
     answer = browser.decide("sure", "unpin")
     assert "sure is not pinned." in browser.get(answer.headers["location"]) and head(file)[0].number == 3
@@ -316,7 +327,7 @@ def test_the_history_is_a_timeline_with_diffs(browser: Browser) -> None:
     browser.get("version/77", 404)
 
 
-def test_a_run_is_shown_while_it_goes_on_and_after(tmp_path: Path) -> None:
+def test_a_run_is_shown_while_it_goes_on_and_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "colours.db"
     with Store.open(path) as store:
         learn(
@@ -344,8 +355,10 @@ def test_a_run_is_shown_while_it_goes_on_and_after(tmp_path: Path) -> None:
     page = browser.get("accuracy")
     assert page.count("95% interval") >= 2 and "before" in page and "after" in page
     assert "On probation" in browser.get("queue?kind=probation") and "train-" in browser.get("playbook")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # where it is missing there are no charts
     report = browser.client.get(f"{browser.book}/run/1/report")
-    assert "script-src" not in report.headers["content-security-policy"] and "Charts" in report.text
+    assert "script-src" not in report.headers["content-security-policy"]
+    assert "Fixed and broken" in report.text and "<img" not in report.text
 
 
 def test_search_finds_bullets_in_every_status(browser: Browser) -> None:

@@ -10,6 +10,7 @@ Its modules:
     arguments   what the tools take
     lessons     lessons that a client proposes
     results     what the tools return
+    books       which files are served under which names
     review      the pages
     http_place  where servers listen, and by which names they are called
     author_names  whose word a version is

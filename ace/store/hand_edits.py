@@ -58,7 +58,9 @@ def decide_edit(
     if edit is HandEdit.PROMOTE:
         why = find_suspicion(bullet.content) or find_suspicion(bullet.section)
         if why and not anyway:
-            hint = "Read it. If it says what you want every attempt to be told, add --anyway."
+            hint = (
+                "Read it. If every attempt shall be told this, add --anyway, or tick that you have read it."
+            )
             raise InputError(f"{bullet.id} is suspicious: {why}.\n  {bullet.content}", hint=hint)
         return "is in use already" if bullet.status is Status.ACTIVE else Promote(bullet.id)
     if not bullet.live:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ace.errors import InputError, StoreConflict, UnknownVersion
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Bullet, Delta, Operation, Promote, Status
+from ace.playbook.model import Add, Bullet, Delta, Operation, Status
 from ace.report.review_queue import Waiting, list_waiting
 from ace.runs.answer_feedback import read_feedback
 from ace.servers.review.view import View
@@ -45,9 +45,9 @@ def decide(view: View) -> Response:
         if bullet is None:
             bullet = find_undecided(store, name)
             begin = (Add(bullet.id, bullet.section, bullet.content, bullet.provenance),)
+            if HandEdit.REMOVE not in edits:
+                check_twin(store, bullet, bullet.content, base)
         delta, note = _decide_all(view, store, base, bullet, edits)
-        if HandEdit.PROMOTE in edits and begin:
-            delta, note = tuple(op for op in delta if not isinstance(op, Promote)), ""
         if not begin and not delta:
             return view.go_back(note=f"Nothing to do: {bullet.id} {note}.")
         delta = (*begin, *delta)
