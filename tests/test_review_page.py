@@ -186,6 +186,7 @@ def test_what_was_decided_waits_no_longer(file: Path, browser: Browser) -> None:
     ("fields", "words"),
     [
         ({"bullet": "evil", "action": "promote"}, "suspicious"),
+        ({"bullet": "tried", "action": "edit_promote", "text": f"{EVIL} x"}, "suspicious"),
         ({"bullet": "sure", "action": "edit", "text": " \n"}, "empty content"),
         (
             {"bullet": "sure", "action": "edit", "text": "sk-live-4f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c"},
@@ -253,6 +254,9 @@ def test_a_decision_that_somebody_made_already_is_no_conflict(file: Path, browse
     answer = browser.decide("new", "promote", base=base)  # a second press of the same button
     assert (answer.status_code, answer.headers["location"]) == (303, "/p/shop/queue?made=4")
     assert browser.decide("new", "remove", base=base).status_code == 409 and head(file)[0].number == 4
+    browser.decide("key", "quarantine")  # a lesson of the records
+    assert browser.decide("key", "quarantine", base=base).headers["location"].endswith("made=5")
+    assert browser.decide("key", "promote", base=base).status_code == 409 and head(file)[0].number == 5
 
 
 def test_the_playbook_is_rolled_back_unless_it_has_moved(file: Path, browser: Browser) -> None:

@@ -6,6 +6,7 @@ written, and a page shows both texts.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from ace.errors import InputError, StoreConflict, UnknownVersion
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Delta, Operation, Status
-from ace.report.review_queue import Waiting, list_waiting
+from ace.report.review_queue import WaitKind, list_waiting
 from ace.runs.answer_feedback import read_feedback
 from ace.servers.review.view import View
 from ace.store.hand_edits import (
@@ -43,7 +44,7 @@ def decide(view: View) -> Response:
         bullet = store.checkout_part([name], base).bullets.get(name)
         begin: tuple[Operation, ...] = ()
         if bullet is None:
-            bullet = find_undecided(store, name)
+            bullet = find_undecided(store, name, base)
             begin = (Add(bullet.id, bullet.section, bullet.content, bullet.provenance),)
             if HandEdit.REMOVE not in edits:
                 check_twin(store, bullet, bullet.content, base)
@@ -76,21 +77,20 @@ def _decide_all(
             note = decision
             continue
         delta.append(decision)
+        bullet = replace(bullet, content=text or bullet.content)  # what is approved is the new text
     return tuple(delta), note
 
 
-def find_undecided(store: Store, name: str) -> Bullet:
-    """Return a lesson that stands in the records alone. Raises UnknownVersion where none has this id."""
-    for waiting in _list_recorded(store):
-        if waiting.bullet is not None and waiting.bullet.id == name:
+def find_undecided(store: Store, name: str, version: int | None = None) -> Bullet:
+    """Return a lesson that stood in the records alone at a version, the head by default.
+
+    Raises UnknownVersion where none has this id.
+    """
+    queue = list_waiting(store, store.checkout_part([name], version))
+    for waiting in queue[WaitKind.PROPOSED]:
+        if waiting.bullet is not None and waiting.bullet.id == name and not waiting.in_playbook:
             return waiting.bullet
     raise UnknownVersion(f"There is no bullet {name!r:.60} in this playbook.", hint="Search for its words.")
-
-
-def _list_recorded(store: Store) -> list[Waiting]:
-    """Return the lessons that wait and are not in the playbook."""
-    queue = list_waiting(store, store.checkout())
-    return [waiting for entries in queue.values() for waiting in entries if not waiting.in_playbook]
 
 
 def _settle_conflict(view: View, store: Store, original: Bullet, delta: Delta) -> Response:
@@ -100,7 +100,9 @@ def _settle_conflict(view: View, store: Store, original: Bullet, delta: Delta) -
     touches = store.blame(original.id) if theirs else []
     wanted, _ = apply(store.checkout_part([original.id], view.read_number("base", 0, least=0)), delta)
     mine = wanted.bullets.get(original.id, original)
-    if theirs is not None and (theirs.content, theirs.status) == (mine.content, mine.status):
+    if theirs is not None and replace(theirs, position=0, helpful=0, harmful=0) == replace(
+        mine, position=0, helpful=0, harmful=0
+    ):
         return view.go_back(made=touches[-1].version.number if touches else None)
     return view.render(
         "conflict.html.j2",
@@ -128,10 +130,12 @@ def roll_back(view: View) -> Response:
             if version.number == before:
                 return view.go_back(note=f"Nothing to do: the bullets are those of version {to}.")
             return view.go_back(made=version.number)
+        original = store.checkout_part([name], base).bullets.get(name)
+        if original is None:
+            raise UnknownVersion(f"Version {base} has no bullet {name!r:.60}.", hint="Search for its words.")
         delta = restore_bullet(store, name, base, to)
         if not delta:
             return view.go_back(note=f"Nothing to do: {name} is as it was at version {to}.")
-        original = store.checkout_part([name], base).bullets[name]
         try:
             version = commit_edit(store, base, delta, reason=reason, author=view.author)
         except StoreConflict:
