@@ -82,7 +82,7 @@ def head(file: Path, branch: str = "main") -> Any:
 
 def test_the_queue_has_every_kind(file: Path, browser: Browser) -> None:
     with Store.open(file, read_only=True) as store:
-        queue = list_waiting(store, store.checkout())
+        queue = list_waiting(store, store.checkout(), store.proofs())
         names = {kind.value: [entry.name for entry in entries] for kind, entries in queue.items()}
     assert names == {
         "proposed": ["new", "evil", "key"],

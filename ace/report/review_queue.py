@@ -97,12 +97,17 @@ class Grounds:
 
 
 Queue = Mapping[WaitKind, Sequence[Waiting]]
+Proofs = Mapping[str, tuple[str, ...]]
+"""By bullet id, the samples that proved it."""
 
 
-def list_waiting(store: Store, playbook: Playbook, conflicts: Iterable[Conflict] = ()) -> Queue:
+def list_waiting(
+    store: Store, playbook: Playbook, proofs: Proofs, conflicts: Iterable[Conflict] = ()
+) -> Queue:
     """Return what waits in a playbook, by kind; every kind has its list.
 
-    `conflicts` are those that were found among its bullets. No attempt is read: `read_grounds` does.
+    `proofs` are those of the file (`Store.proofs`), `conflicts` those that were found among its bullets. No
+    attempt is read: `read_grounds` does.
     """
     queue: dict[WaitKind, list[Waiting]] = {kind: [] for kind in WaitKind}
     proposals: dict[str, Proposal] = {}  # bullet -> the newest proposal on it
@@ -113,7 +118,6 @@ def list_waiting(store: Store, playbook: Playbook, conflicts: Iterable[Conflict]
         for operation in proposal.delta:
             proposals |= dict.fromkeys(touched_ids(operation), proposal)
 
-    proofs = store.proofs()
     candidates = Playbook(  # without the others there is little to sort
         Map(
             (name, bullet)
@@ -166,9 +170,8 @@ def _describe_proposed(
     )
 
 
-def read_grounds(store: Store, entries: Sequence[Waiting], most: int = 12) -> list[Grounds]:
+def read_grounds(store: Store, entries: Sequence[Waiting], proofs: Proofs, most: int = 12) -> list[Grounds]:
     """Return what stands behind each entry, in their order; of the attempts behind one at `most` so many."""
-    proofs = store.proofs() if entries else {}
     touches: list[list[Touch]] = []
     names: list[list[str]] = []
     for entry in entries:

@@ -86,7 +86,7 @@ def find_undecided(store: Store, name: str, version: int | None = None) -> Bulle
 
     Raises UnknownVersion where none has this id.
     """
-    queue = list_waiting(store, store.checkout_part([name], version))
+    queue = list_waiting(store, store.checkout_part([name], version), {})
     for waiting in queue[WaitKind.PROPOSED]:
         if waiting.bullet is not None and waiting.bullet.id == name and not waiting.in_playbook:
             return waiting.bullet

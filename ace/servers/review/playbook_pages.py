@@ -65,12 +65,13 @@ def show_bullet(view: View) -> Response:
         in_playbook = bullet is not None
         if bullet is None:
             bullet = find_undecided(store, name)
-        queue = list_waiting(store, store.checkout_part([name]))
+        proofs = store.proofs()
+        queue = list_waiting(store, store.checkout_part([name]), proofs)
         entries = [entry for kind in WaitKind for entry in queue[kind] if entry.bullet and entry.name == name]
         entry = Waiting(kind=WaitKind.PROPOSED, bullet=bullet, in_playbook=in_playbook)
         if entries:
             entry = entries[0]
-        (grounds,) = read_grounds(store, [entry], most=40)
+        (grounds,) = read_grounds(store, [entry], proofs, most=40)
         edits = [touch for touch in grounds.touches if touch.operation.op != "vote"][-_MOST_TOUCHES:]
         steps = [_trace_version(store, list(group)) for _, group in groupby(edits, lambda edit: edit.version)]
         return view.render(

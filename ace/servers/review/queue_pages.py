@@ -21,7 +21,8 @@ def show_queue(view: View) -> Response:
         head = store.head()
         playbook, _ = view.library.checkout(store)
         conflicts = view.library.conflicts.find(head.hash, playbook, begin=wanted == WaitKind.CONFLICT)
-        queue = list_waiting(store, playbook, conflicts or ())
+        proofs = store.proofs()
+        queue = list_waiting(store, playbook, proofs, conflicts or ())
         filled = [kind for kind in WaitKind if queue[kind]]
         kind = WaitKind(wanted) if wanted else next(iter(filled), WaitKind.PROPOSED)
         entries = queue[kind]
@@ -36,7 +37,7 @@ def show_queue(view: View) -> Response:
             store,
             kind=kind,
             counts=counts,
-            entries=list(zip(shown, read_grounds(store, shown), strict=True)),
+            entries=list(zip(shown, read_grounds(store, shown, proofs), strict=True)),
             total=len(entries),
             page=page,
             size=PAGE_SIZE,
