@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from typing import Any
+from uuid import uuid4
 
 from ace.agent import Generator, Solver, build_solver
 from ace.context import Assembled, Limit, Source, SourceItems, Trust, assemble
@@ -29,7 +31,7 @@ from ace.settings import Select, Settings
 from ace.store import Store
 from ace.task.team import find_team
 from ace.task.types import Sample, Task, TaskContext
-from ace.text import estimate_tokens
+from ace.text import CountTokens, estimate_tokens
 
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 WRITER_SHARE = 0.4  # of a prompt, at most: for what the writer of a long answer adds to it
@@ -155,6 +157,35 @@ class Contexts:
                 raise ContextError(f"The source {source.name} failed ({what:.300}).") from error
 
 
+class TokenCache:
+    """Count the tokens of texts, and remember it: many lines in one cache, a few prompts in another.
+
+    Copies in another process share their caches there.
+    """
+
+    def __init__(self, count: CountTokens, name: str = "") -> None:
+        """Count with `count`. `name` tells this cache from all others; None is given where it is ""."""
+        self._count, self._name = count, name or uuid4().hex
+        self._count_line = lru_cache(_LINES)(count)
+        self._count_prompt = lru_cache(_PROMPTS)(count)
+
+    def __call__(self, text: str) -> int:
+        """Return the number of tokens."""
+        return self._count_line(text) if len(text) <= _LINE else self._count_prompt(text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to find, or make, the copy of another process."""
+        return _share_cache, (self._name, self._count)
+
+
+_COPIES: dict[str, TokenCache] = {}
+
+
+def _share_cache(name: str, count: CountTokens) -> TokenCache:
+    """Return this process's copy of a cache that another process has."""
+    return _COPIES.setdefault(name, TokenCache(count, name))
+
+
 def build_contexts(
     task: Task,
     store: Store,
@@ -189,14 +220,7 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     """
     window = window_of(client)
     counter = client.model if window.count else "estimate"
-    count = window.count or estimate_tokens
-    count_line = lru_cache(_LINES)(count)
-    count_prompt = lru_cache(_PROMPTS)(count)
-
-    def count_cached(text: str) -> int:
-        """Count a text, and remember it: many lines in one cache, a few prompts in another."""
-        return count_line(text) if len(text) <= _LINE else count_prompt(text)
-
+    count_cached = TokenCache(window.count or estimate_tokens)
     if window.tokens is None:
         return Limit(budget, count_cached, counter)
     rest = window.tokens - max_tokens

@@ -134,7 +134,7 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
     def solve(sample: Sample) -> Trial:
         return benches[sample.id].solve(sample, playbook)
 
-    trials = list(run.map(solve, samples, lambda sample: sample.id))
+    trials = list(lab.map(solve, samples, lambda sample: sample.id))
     failures: list[Failure | None] = []
     for trial in trials:
         if trial.attempt.failure is Failure.CONTEXT:  # nobody was asked

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from ace.errors import InputError, StoreError, UnknownVersion
 from ace.playbook.codec import delta_from_json
 from ace.runs.records import (
     AnswerFeedback,
+    CallTotals,
     EpisodeEnd,
     EpisodeEvent,
     Proposal,
@@ -44,6 +45,10 @@ _REASONS = {reason.value: reason for reason in Reason}
 _FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created, score, unjudged
 FROM feedback WHERE id > :after AND (:task IS NULL OR run IN (SELECT id FROM runs WHERE task = :task))
 ORDER BY id"""
+_TOTALS = """SELECT coalesce(sum(calls), 0), coalesce(sum(prompt_tokens + completion_tokens), 0),
+coalesce(max(started + seconds), 0.0) FROM calls WHERE run = ?"""
+_QUESTIONS = """SELECT sample_id, question FROM episodes
+WHERE run = :run AND sample_id IN (SELECT value FROM json_each(:samples))"""
 # The payload of a step names the feedback that was learned from.
 _LEARNED = "SELECT value FROM steps, json_each(steps.payload, '$.feedback')"
 
@@ -63,6 +68,16 @@ class RunStore(OpenFile):
         """
         with self._writing() as db:
             return episode_events.begin_run(db, kind, task, config)
+
+    def continue_run(self, run: int, config: Mapping[str, Any]) -> None:
+        """Write down that a run goes on, and the keys of its configuration that are others by now (JSON).
+
+        Raises UnknownVersion for a run that is not in the file.
+        """
+        with self._writing() as db:
+            old = read_run(db, run).config
+            columns = {"status": "running", "ended": None, "config": to_json({**old, **config})}
+            checked_rows.update(db, "runs", columns, "id = ?", [run])
 
     def finish_run(self, run: int, status: RunStatus, report: dict[str, Any] | None) -> None:
         """Write down a run's end: its status, its report (JSON) and the time.
@@ -119,13 +134,16 @@ class RunStore(OpenFile):
             run = _row_to_run(row)
         return run if run.status != "done" else None
 
-    def steps(self, run: int) -> list[Step]:
-        """Return the journal of a run, in order. Raises UnknownVersion for an unknown run."""
-        sql = "SELECT number, phase, payload, version FROM steps WHERE run = ? ORDER BY number"
+    def steps(self, run: int, *, after: int = -1) -> list[Step]:
+        """Return the journal of a run, in order: all of it, or the steps behind number `after`.
+
+        Raises UnknownVersion for an unknown run.
+        """
+        sql = "SELECT number, phase, payload, version FROM steps WHERE run = ? AND number > ? ORDER BY number"
         steps = []
         with self._reading() as db:
             read_run(db, run)
-            for number, phase, payload, version in db.execute(sql, [run]):
+            for number, phase, payload, version in db.execute(sql, [run, after]):
                 step = Step(run=run, number=number, phase=phase, payload=json.loads(payload), version=version)
                 steps.append(step)
         return steps
@@ -229,6 +247,18 @@ class RunStore(OpenFile):
         """
         with self._reading() as db:
             return call_rows.read_calls(db, run, replies=replies)
+
+    def call_totals(self, run: int) -> CallTotals:
+        """Return what a run's calls took so far, those of a step under way included."""
+        with self._reading() as db:
+            row = db.execute(_TOTALS, [run]).fetchone()
+        return CallTotals(*row)
+
+    def questions(self, run: int, samples: Collection[str]) -> dict[str, str]:
+        """Return the questions of samples by their ids, as the episodes of a run have them."""
+        with self._reading() as db:
+            rows = db.execute(_QUESTIONS, {"run": run, "samples": to_json(sorted(samples))})
+            return dict(rows.fetchall())
 
     def call_journal(self, run: int) -> CallJournal:
         """Open the journal that stores a run's calls and finds those of a step that was cut off.
