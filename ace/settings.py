@@ -163,9 +163,7 @@ class Settings:
         ),
     ] = None
     workers: Annotated[int, About("Samples in flight at once; slots of a local/ model.", RUNS, least=1)] = 4
-    executor: Annotated[ExecutorKind, About("Work in threads, or as tasks of Ray.", RUNS)] = (
-        ExecutorKind.THREADS
-    )
+    executor: Annotated[ExecutorKind, About("Threads, or tasks of Ray.", RUNS)] = ExecutorKind.THREADS
     ray_address: Annotated[
         str | None, About("Head of a Ray cluster, or auto.", RUNS, unit="HOST:PORT", unset="this machine")
     ] = None
