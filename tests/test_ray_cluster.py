@@ -93,7 +93,7 @@ def test_a_node_without_the_package_is_named_with_the_command_that_helps(tmp_pat
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     python = str(bare / "bin" / "python")
     absent = subprocess.run(
-        [python, "-c", "import ray, ace"], capture_output=True, text=True, env=environment
+        [python, "-c", "import ray, ace"], capture_output=True, text=True, env=environment, cwd=tmp_path
     )
     assert "No module named 'ace'" in absent.stderr
     program = [python, "-m", "ray.scripts.scripts"]
