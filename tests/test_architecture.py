@@ -54,6 +54,7 @@ HEAVY = {
     "scipy",
     "sqlglot",
     "sqlite_utils",
+    "starlette",
     "uvicorn",
     "wordllama",
     "xllamacpp",
@@ -199,6 +200,8 @@ def test_dependencies_are_what_is_imported() -> None:
         "ray",
         "report",
         "scienceworld",
+        "serve",
+        "spreadsheets",
         "textworld",
         *FRAMEWORKS,
     )

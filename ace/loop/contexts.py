@@ -5,8 +5,8 @@ Knows who is asked for what; how it is put together is in `ace.context.assemble`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from ace.llm.role_models import RoleModels
 from ace.llm.window import window_of
 from ace.methods import METHODS, Equipment, build_method
 from ace.methods.protocol import Method, State
+from ace.playbook.ancestry import find_changed
 from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.retrieval.sources import build_sources
@@ -67,6 +68,12 @@ class Contexts:
 
     state: State = None
     """The method's, which the run replaces as its steps go by."""
+
+    selector: HybridSelector | None = None
+    """Chooses bullets by the question; None where they are chosen by age."""
+
+    kept: Playbook = field(default_factory=Playbook)
+    """The last one whose vectors were kept."""
 
     def within(self, budget: int | None, sample: Sample) -> Contexts:
         """Return the same for at most `budget` tokens of playbook and items, beside the bare prompt.
@@ -122,8 +129,20 @@ class Contexts:
         Call it in the store's thread. Where nothing was computed, as while the playbook fits, it costs
         nothing.
         """
-        if self.vectors is not None and self.vectors.pending:
-            self.vectors.keep(bullet.content for bullet in playbook.bullets.values() if bullet.live)
+        if self.vectors is None or not self.vectors.pending:
+            return
+        new = []
+        for name in find_changed(self.kept, playbook):
+            bullet = playbook.bullets.get(name)
+            if bullet is not None and bullet.live:
+                new.append(bullet.content)
+        self.vectors.keep(new)
+        self.kept = playbook
+
+    def expect(self, samples: Sequence[Sample]) -> None:
+        """Take note of samples that will be attempted, in their order."""
+        if self.selector is not None:
+            self.selector.expect(sample.question for sample in samples)
 
     def _find(self, sample: Sample) -> Iterator[SourceItems]:
         """Yield what each source finds for a question. Raises ContextError where one fails."""
@@ -189,7 +208,7 @@ def build_contexts(
     solver = build_solver(generator, task, limit.count, settings, METHODS[settings.method].manner)
     limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     all_sources = build_sources(task, store) if sources is None else sources
-    return Contexts(method, generator, solver, limit, task.context, all_sources, vectors)
+    return Contexts(method, generator, solver, limit, task.context, all_sources, vectors, selector=choose)
 
 
 def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:

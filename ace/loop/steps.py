@@ -54,6 +54,7 @@ def _report_answers(lab: StepLab, trials: Sequence[Trial]) -> StepWork:
 
 def learn(run: Run, phase: Phase, samples: Sequence[Sample]) -> None:
     """Attempt, learn, commit: batch by batch. Raises as `in_batches` does."""
+    run.contexts.expect(samples)
     in_batches(run, phase, samples, partial(study, run, phase))
 
 
