@@ -73,8 +73,8 @@ adapter-inspect:
 
 # Runs on Ray: one node, then two nodes alone, with retries: on busy cores a node may not come up in its 15 s
 ray:
-    just _adapter ray ray tests/test_ray_executor.py
-    for try in 1 2 3; do .adapters/ray/bin/python -m pytest --long tests/test_ray_cluster.py && exit 0; done; exit 1
+    just _adapter ray ray tests/test_ray_executor.py -n 0
+    for try in 1 2 3; do .adapters/ray/bin/python -m pytest -n 0 --long tests/test_ray_cluster.py && exit 0; done; exit 1
 
 _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}
