@@ -71,6 +71,11 @@ adapter-tau2:
 adapter-inspect:
     just _adapter inspect inspect tests/test_adapter_inspect.py
 
+# Runs on Ray: one node, then two nodes alone, with retries: on busy cores a node may not come up in its 15 s
+ray:
+    just _adapter ray ray tests/test_ray_executor.py
+    for try in 1 2 3; do .adapters/ray/bin/python -m pytest --long tests/test_ray_cluster.py && exit 0; done; exit 1
+
 _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}
     .adapters/{{name}}/bin/python -m pip install --quiet -e '.[{{extra}}]' hypothesis pytest pytest-timeout

@@ -61,6 +61,13 @@ class Select(StrEnum):
     OLDEST = "oldest"
 
 
+class ExecutorKind(StrEnum):
+    """Choose where samples in flight are worked on: THREADS of this process, or tasks of a RAY cluster."""
+
+    THREADS = "threads"
+    RAY = "ray"
+
+
 class Part(StrEnum):
     """Name what learning can do without, so that its worth can be measured."""
 
@@ -156,6 +163,18 @@ class Settings:
         ),
     ] = None
     workers: Annotated[int, About("Samples in flight at once; slots of a local/ model.", RUNS, least=1)] = 4
+    executor: Annotated[
+        ExecutorKind, About("Work on samples in threads, or as tasks of Ray (extra `ray`).", RUNS)
+    ] = ExecutorKind.THREADS
+    ray_address: Annotated[
+        str | None,
+        About(
+            "The head of a Ray cluster that this machine is a node of, as HOST:PORT, or auto.",
+            RUNS,
+            unit="ADDRESS",
+            unset="RAY_ADDRESS, or Ray on this machine alone",
+        ),
+    ] = None
     budget: Annotated[
         int, About("Tokens of a whole prompt at most; fewer if the model reads fewer.", READERS, least=1)
     ] = 10_000
@@ -258,12 +277,13 @@ class Settings:
         return part not in (self.without or "").split(",")
 
     def record(self) -> dict[str, Any]:
-        """Return what decides the outcome of a run, as JSON: the number of workers does not.
+        """Return what decides the outcome of a run, as JSON: who works on it, and where, does not.
 
         A run is resumed only with the same values.
         """
         values = asdict(self)
-        del values["workers"]
+        for name in ("workers", "executor", "ray_address"):
+            del values[name]
         return values
 
 

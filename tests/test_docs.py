@@ -36,7 +36,8 @@ BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORMAT_BLOCK = re.compile(r"^## (\w+)\n(?:(?!^## ).)*?^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON_BLOCK = re.compile(r"^## ([\w ]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SINGLE = {"learn", "online", "eval", "report", "feedback", "mcp"}  # commands without commands of their own
+# commands without commands of their own
+SINGLE = {"init", "learn", "online", "eval", "report", "feedback", "mcp", "watch", "doctor"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -349,6 +350,7 @@ TALK: dict[str, Any] = {
 RUNS_USE = {
     *("open", "close", "find_version", "start_run", "finish_run", "run", "steps", "versions_of"),
     *("last_unfinished", "calls", "call_journal", "open_episodes", "end_episode", "episode_beginning"),
+    *("continue_run", "call_totals", "questions"),
 }
 
 

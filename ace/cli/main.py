@@ -15,9 +15,11 @@ import typer
 from ace.cli import (
     compare_commands,
     context_commands,
+    doctor_commands,
     documents_commands,
     domains_commands,
     hook_commands,
+    init_commands,
     learn_commands,
     memory_commands,
     models_commands,
@@ -27,6 +29,7 @@ from ace.cli import (
     runs_commands,
     serve_commands,
     tasks_commands,
+    watch_commands,
 )
 from ace.cli.interrupts import Interrupts
 from ace.cli.output import has_lost_reader, note, read_argument, set_up_streams
@@ -39,16 +42,18 @@ app = typer.Typer(
     name="ace",
     help="An agent that gets better at its work by writing, and proving, its own playbook.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(init_commands.init)
 for command in (learn_commands.learn, learn_commands.online):
     app.command()(command)
 app.command("eval")(learn_commands.evaluate)
 app.command()(serve_commands.feedback)
 app.command("mcp")(serve_commands.serve_mcp)
 app.command()(report_commands.report)
+app.command()(watch_commands.watch)
+app.command()(doctor_commands.doctor)
 GROUPS = {
     "compare": compare_commands,
     "context": context_commands,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar, g
 
 import typer
 
+from ace.cli.completion import complete_model, complete_playbook, complete_run, complete_task
 from ace.errors import InputError, UntrustedCode
 from ace.settings import Command, Setting, Settings, settings_of
 
@@ -35,25 +36,49 @@ class StudyFormat(StrEnum):
 Format = Annotated[StudyFormat, typer.Option(help="How to print the study.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 PlaybookFile = Annotated[
-    Path | None, typer.Option("--playbook", metavar="FILE", help="[default: the only .db file here]")
+    Path | None,
+    typer.Option(
+        "--playbook",
+        metavar="FILE",
+        help="[default: the only .db file here]",
+        autocompletion=complete_playbook,
+    ),
 ]
-RunNumber = Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number.  [default: the last]")]
+RunNumber = Annotated[
+    int | None,
+    typer.Argument(metavar="[RUN]", help="A number.  [default: the last]", autocompletion=complete_run),
+]
 TaskPlaybook = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Made if missing.  [default: the task's name + .db]")
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Made if missing.  [default: the task's name + .db]",
+        autocompletion=complete_playbook,
+    ),
 ]
 REF = "A number, a branch or a tag."
 VersionOption = Annotated[
     str | None, typer.Option("--version", metavar="VERSION", help=f"{REF}  [default: main]")
 ]
 BranchName = Annotated[str, typer.Option("--branch", metavar="NAME", help="Work on this branch.")]
-TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
+TaskFolder = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK", help="A task folder, or its name in ./tasks.", autocompletion=complete_task
+    ),
+]
 Trust = Annotated[
     bool,
     typer.Option(
         "--trust", help="Allow a task folder from elsewhere its code and databases, and remember it."
     ),
 ]
-Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="local/NAME, or any litellm model name.", autocompletion=complete_model
+    ),
+]
 ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")]
 Reference = Annotated[
@@ -63,7 +88,10 @@ Rows = Annotated[str, typer.Option(metavar="KIND", help="For csv: methods, pairs
 Page = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write the study as an HTML page, too.")
 ]
-RoleModel = Annotated[str | None, typer.Option(metavar="NAME", help="For this role.  [default: --model]")]
+RoleModel = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="For this role.  [default: --model]", autocompletion=complete_model),
+]
 
 
 def option_of(setting: Setting) -> Any:
@@ -165,6 +193,7 @@ class LearnOptions(RunOptions):
         str,
         typer.Argument(
             metavar="[TASK]",
+            autocompletion=complete_task,
             help="A task folder, or its name in ./tasks; needed unless recorded attempts are given.",
             show_default=False,
         ),

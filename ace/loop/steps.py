@@ -54,6 +54,7 @@ def _report_answers(lab: StepLab, trials: Sequence[Trial]) -> StepWork:
 
 def learn(run: Run, phase: Phase, samples: Sequence[Sample]) -> None:
     """Attempt, learn, commit: batch by batch. Raises as `in_batches` does."""
+    run.contexts.expect(samples)
     in_batches(run, phase, samples, partial(study, run, phase))
 
 
@@ -133,7 +134,7 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
     def solve(sample: Sample) -> Trial:
         return benches[sample.id].solve(sample, playbook)
 
-    trials = list(run.map(solve, samples, lambda sample: sample.id))
+    trials = list(lab.map(solve, samples, lambda sample: sample.id))
     failures: list[Failure | None] = []
     for trial in trials:
         if trial.attempt.failure is Failure.CONTEXT:  # nobody was asked

@@ -68,7 +68,9 @@ def move(db: sqlite3.Connection, playbook: Playbook, here: int, there: int) -> P
             present.append(row)
     for bullet in rows_to_bullets(present):
         bullets[bullet.id] = bullet
-    return Playbook(bullets.finish(), _read_sections(db, line), next_position(db, there))
+    moved = Playbook(bullets.finish(), _read_sections(db, line), next_position(db, there))
+    moved.ancestry.follow(playbook, [row[0] for row in rows])
+    return moved
 
 
 def read_main(db: sqlite3.Connection, version: int) -> Playbook:
