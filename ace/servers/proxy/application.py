@@ -75,7 +75,11 @@ class FeedbackDesk:
         spool = self.spools[admission.project.name]
         name = spool.put(note)
         spool.seal()
-        fate, episode = await self.recorder.wait_for(name, _FEEDBACK_WAIT)
+        fate, episode = FeedbackFate.WAITING, ""
+        try:
+            fate, episode = await self.recorder.wait_for(name, _FEEDBACK_WAIT)
+        except Exception as error:  # it is kept, whatever became of the other process
+            _LOG.warning("could not ask what became of feedback: %s", describe_error(error)[:300])
         if fate is FeedbackFate.UNKNOWN:
             message = f"No reply with the id {note.reply!r:.80} was recorded for this project."
             await send_refusal(send, Refusal(404, Reason.REPLY, message))
