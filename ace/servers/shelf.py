@@ -12,6 +12,7 @@ from threading import Lock
 
 from ace.errors import InputError, StoreError
 from ace.loop import AgentLearner
+from ace.servers.books import list_playbooks
 from ace.store import Store
 
 
@@ -47,16 +48,7 @@ class Shelf:
 
     def list_paths(self) -> dict[str, Path]:
         """Return the files by name, as they are now. A link out of the folder is not among them."""
-        if not self.place.is_dir():
-            return {self.place.stem: self.place}
-        paths = {}
-        folder = self.place.resolve()
-        for path in sorted(self.place.glob("*.db")):
-            is_hidden = path.name.startswith(".") or path.name.endswith(".documents.db")
-            is_text = path.stem.isprintable()  # bytes that are no text are not
-            if is_text and not is_hidden and path.is_file() and path.resolve().parent == folder:
-                paths[path.stem] = path
-        return paths
+        return list_playbooks(self.place)
 
     def find(self, name: str) -> Path:
         """Return the file of this name; "" is the only one that is served.

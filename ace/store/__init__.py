@@ -21,6 +21,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     checked_rows    the checksum in every row
     content         the columns that hold text of others
     integrity       seals, verification, backup, redaction, forgetting
+    hand_edits      what a person does with bullets, a version each
     connection      opening, transactions, errors
     schema          the tables, as migrations
     branch_tables   the third of these

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, describe_error
 from ace.runs.answer_feedback import read_feedback
+from ace.servers.http_place import App, Receive, Scope, Send
 from ace.servers.proxy.forward import Forwarder, Limits, read_body
 from ace.servers.proxy.gate import Gate, Reason, Refusal, send_json, send_refusal
 from ace.servers.proxy.projects import Project
 from ace.servers.proxy.recorder_process import FeedbackFate, RecorderProcess
 from ace.servers.proxy.shown import ShownTexts
 from ace.servers.proxy.spool import FeedbackNote, SpoolWriter
-from ace.servers.transports import App, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
