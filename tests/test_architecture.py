@@ -54,7 +54,6 @@ HEAVY = {
     "scipy",
     "sqlglot",
     "sqlite_utils",
-    "starlette",
     "uvicorn",
     "wordllama",
     "xllamacpp",
