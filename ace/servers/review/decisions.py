@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from http import HTTPStatus
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from ace.errors import InputError, StoreConflict, UnknownVersion
 from ace.playbook.delta import apply
@@ -26,6 +25,9 @@ from ace.store.hand_edits import (
     restore_bullet,
 )
 from ace.store.store import Store
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 _SECOND = {"edit_promote": (HandEdit.EDIT, HandEdit.PROMOTE)}
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from ace.report.version_changes import trace_changes
 from ace.servers.review.view import View
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 PAGE_SIZE = 30
 _MOST_OPERATIONS = 3  # of a version in the timeline

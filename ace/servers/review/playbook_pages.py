@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from ace.errors import InputError, UnknownVersion
 from ace.playbook.model import Bullet, Status
@@ -15,6 +14,9 @@ from ace.runs.trajectory_text import render_episode
 from ace.servers.review.decisions import find_undecided, list_actions
 from ace.servers.review.view import View
 from ace.store.store import Store
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 PAGE_SIZE = 50
 _MOST_FOUND = 30

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from ace.errors import InputError
 from ace.report.review_queue import WaitKind, list_waiting, read_grounds
 from ace.servers.review.decisions import list_actions
 from ace.servers.review.view import View
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 PAGE_SIZE = 10
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
-
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from typing import TYPE_CHECKING
 
 from ace.errors import UnknownVersion
 from ace.report.html_page import read_style
@@ -18,9 +13,16 @@ from ace.servers.books import Books
 from ace.servers.http_place import App, HttpPlace, serve_app
 from ace.servers.review import decisions, history_pages, playbook_pages, queue_pages, run_pages
 from ace.servers.review.library import Library
-from ace.servers.review.view import Handler, View, answer_safely, load_templates, show_refusal
+from ace.servers.review.view import View, answer_safely, load_templates, show_refusal
 from ace.servers.review.web_guard import WebGuard
 from ace.servers.transports import log_to_stderr
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    from ace.servers.review.view import Handler
 
 TOKEN_VARIABLE = "ACE_UI_TOKEN"  # noqa: S105 (the name of a variable)
 
@@ -58,6 +60,9 @@ def serve_review(books: Books, place: HttpPlace, announce: Callable[[str], None]
 
 def make_review_app(books: Books, place: HttpPlace, port: int) -> App:
     """Return the pages of some playbooks, guarded as the place asks for."""
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
     library = Library(books)
     templates = load_templates()
     for name in templates.list_templates(extensions=["j2"]):
@@ -74,6 +79,8 @@ def make_review_app(books: Books, place: HttpPlace, port: int) -> App:
 
 def _make_route(library: Library, path: str, handler: Handler, method: str) -> Route:
     """Return the route of a page about a playbook; its work is done in a thread."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.routing import Route
 
     async def answer(request: Request) -> Response:
         """Answer one request."""
@@ -86,6 +93,8 @@ def _make_route(library: Library, path: str, handler: Handler, method: str) -> R
 
 def _show_books(library: Library, request: Request) -> Response:
     """Return the list of playbooks, or lead to the only one."""
+    from starlette.responses import RedirectResponse
+
     names = list(library.books.list_paths())
     if len(names) == 1:
         return RedirectResponse(View(request, library, names[0]).link("queue"))
@@ -104,6 +113,8 @@ def _show_missing(library: Library, request: Request, error: Exception) -> Respo
 
 def _send_static(request: Request) -> Response:
     """Return the style or the script, which are all that pages load."""
+    from starlette.responses import Response
+
     folder = files("ace.servers.review")
     name = request.path_params["name"]
     kept = {"cache-control": "max-age=3600"}

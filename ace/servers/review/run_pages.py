@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-
-from starlette.responses import HTMLResponse, Response
+from typing import TYPE_CHECKING
 
 from ace.errors import InputError
 from ace.report import build_run_page, read_run_history, render_page
@@ -16,6 +15,9 @@ from ace.report.run_progress import list_scores, read_progress
 from ace.runs.report import Report
 from ace.runs.score import Score
 from ace.servers.review.view import View
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 PAGE_SIZE = 50
 _MOST_RUNS = 200  # in the chart
@@ -61,6 +63,8 @@ def show_run(view: View) -> Response:
 
 def show_report(view: View) -> Response:
     """Return the report of a run, as `ace report` writes it. Without matplotlib it has no charts."""
+    from starlette.responses import HTMLResponse
+
     with view.open() as store:
         page = build_run_page(read_run_history(store, int(view.request.path_params["run"])))
     try:

@@ -6,12 +6,8 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
-
-from jinja2 import Environment
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from ace.errors import (
     AceError,
@@ -34,6 +30,13 @@ from ace.store.hand_edits import PERSON
 from ace.store.store import Store
 from ace.text.unicode import reveal_hidden
 from ace.text.word_diff import Change, diff_words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    Handler = Callable[["View"], Response]
 
 _LOG = logging.getLogger(__name__)
 _WAIT = 5.0  # seconds for another process's write
@@ -123,6 +126,8 @@ class View:
         self, template: str, store: Store | None, status: int = HTTPStatus.OK, **values: Any
     ) -> Response:
         """Return a page of a template, which may use this view and the state of the file."""
+        from starlette.responses import HTMLResponse
+
         if store is not None:
             values |= {"head": store.head(), "branches": store.branches()}
         else:
@@ -137,6 +142,8 @@ class View:
 
     def go_back(self, *, made: int | None = None, note: str = "") -> Response:
         """Return to the page that a form was on, which then tells of the version that was made, or a note."""
+        from starlette.responses import RedirectResponse
+
         back = self.form.get("back", "")
         path = back.partition("#")[0].partition("?")[0]
         if not path.startswith(f"/p/{quote(self.book)}/") or "\\" in back or not back.isprintable():
@@ -149,9 +156,6 @@ class View:
         if "name" in self.form:
             answer.set_cookie(NAME_COOKIE, quote(self.form["name"][:60]), httponly=True, samesite="lax")
         return answer
-
-
-Handler = Callable[[View], Response]
 
 
 def answer_safely(handler: Handler, view: View) -> Response:

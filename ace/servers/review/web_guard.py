@@ -12,12 +12,17 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-
 from ace.servers.http_place import App, HttpPlace, Receive, Scope, Send, list_hosts
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    Refuse = Callable[[Request, "Refusal"], Response]
+    """Makes the page of a refusal."""
 
 LONGEST_BODY = 1_000_000  # bytes of a form
 _LONGEST_WASTE = 64_000_000  # bytes of a too large one that are read, so that a browser shows the answer
@@ -50,10 +55,6 @@ class Refusal:
     """What was sent, where it came from a page of ours: it is shown, so that nothing is lost."""
 
 
-Refuse = Callable[[Request, Refusal], Response]
-"""Makes the page of a refusal."""
-
-
 class WebGuard:
     """Pass on the requests of one server's own pages, with the fields of their forms.
 
@@ -65,12 +66,16 @@ class WebGuard:
         self._app = app
         self._token = place.token.encode()
         self._hosts = frozenset(list_hosts(place.host, port, place.names))
+        self._names = frozenset(place.names)  # of a proxy in front, which may have any port
         self._refuse = refuse
         self._secret = secrets.token_bytes(32)
         self._entered: dict[str, None] = {}  # sessions that have given the token, oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
+        from starlette.requests import Request
+        from starlette.responses import RedirectResponse
+
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
@@ -112,7 +117,7 @@ class WebGuard:
     def _is_ours(self, host: str) -> bool:
         """Return whether a host, with its port if it has one, is a name of this server."""
         name = re.sub(r":\d*$", "", host)
-        return host in self._hosts or f"{name}:*" in self._hosts
+        return host in self._hosts or name in self._names
 
     def _check_source(self, request: Request) -> Refusal | None:
         """Return why a request is not from a page of ours; None where nothing says so."""
