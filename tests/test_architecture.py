@@ -59,7 +59,6 @@ HEAVY = {
     "xllamacpp",
 }
 NEEDS_NOTHING = {"playbook", "context", "refine", "text", "safety"}  # no model, database or network
-PAGES = "ace/servers/review/"  # answers of starlette throughout; the command that serves them imports it
 OUTSIDE = (HEAVY - {"numpy", "scipy"}) | {"sqlite3", "httpx", "requests", "socket"}
 
 IMPORTED_AS = {"markdown_it_py": "markdown_it", "python_stdnum": "stdnum", "beautifulsoup4": "bs4",
@@ -123,9 +122,6 @@ def test_imports_point_down() -> None:
 
 def test_heavy_libraries_are_imported_inside_functions() -> None:
     heavy = {file: imported_packages(tree, lazy=False) & HEAVY for file, tree in SOURCES.items()}
-    for file in heavy:
-        if file.startswith(PAGES):
-            heavy[file].discard("starlette")
     assert {file: names for file, names in heavy.items() if names} == {}
 
 
