@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace.store import call_rows
-from ace.store.connection import PlaybookConnection, connect_shared, disconnect, writing
+from ace.store.connection import connect_shared, disconnect
+from ace.store.database import Database, Place
 
 if TYPE_CHECKING:
     from ace.llm.client import Reply
@@ -27,13 +27,13 @@ class CallJournal:
     May be used from any thread. `Store.call_journal` makes one.
     """
 
-    def __init__(self, path: Path, run: int, paid: Mapping[Key, Reply]) -> None:
+    def __init__(self, path: Place, run: int, paid: Mapping[Key, Reply]) -> None:
         self._path = path
         self._run = run
         self._paid = paid
         self._lock = threading.Lock()
         self._waiting: deque[Call] = deque()
-        self._db: PlaybookConnection | None = None
+        self._db: Database | None = None
         self._closed = False
 
     def find(self, key: Key) -> Reply | None:
@@ -54,7 +54,7 @@ class CallJournal:
             try:
                 if self._db is None:
                     self._db = connect_shared(self._path, timeout=_WAIT)
-                with writing(self._db, self._path) as db:
+                with self._db.writing(self._path) as db:
                     call_rows.add_calls(db, self._run, together)
             except BaseException:
                 self._waiting.extendleft(reversed(together))  # their own threads raise on their turn

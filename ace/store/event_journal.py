@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ace.errors import StoreBusy, StoreUnwritable
 from ace.runs.records import AnswerFeedback
-from ace.store.connection import PlaybookConnection, connect_shared, disconnect, writing
+from ace.store.connection import connect_shared, disconnect
+from ace.store.database import Database, Place
 from ace.store.episode_events import EpisodeRow, begin_run, write_row
 
 _WAIT = 2.0  # seconds, for another process's write: an agent waits as long, and rows can wait in memory
@@ -27,7 +27,7 @@ class EpisodeJournal:
     Rows that the file could not take wait in memory: they are written with the next one.
     """
 
-    def __init__(self, path: Path, task: str, config: Mapping[str, Any], *, waits: bool = True) -> None:
+    def __init__(self, path: Place, task: str, config: Mapping[str, Any], *, waits: bool = True) -> None:
         """Name the file, and the task and the configuration (JSON) of the run that the episodes belong to.
 
         Without `waits` no row waits in memory: whoever gets the error writes it again, or not.
@@ -38,7 +38,7 @@ class EpisodeJournal:
         self._waits = waits
         self._lock = threading.Lock()
         self._rows: list[EpisodeRow] = []
-        self._db: PlaybookConnection | None = None
+        self._db: Database | None = None
         self._closed = False
 
     def write(self, *rows: EpisodeRow) -> None:
@@ -54,7 +54,7 @@ class EpisodeJournal:
                 if self._db is None:
                     self._db = connect_shared(self._path, timeout=_WAIT)
                 run = self.run
-                with writing(self._db, self._path) as db:
+                with self._db.writing(self._path) as db:
                     for row in batch:
                         if not isinstance(row, AnswerFeedback):
                             run = run or begin_run(db, "agent", self._task, self._config)

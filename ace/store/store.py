@@ -7,7 +7,6 @@ that opened it and works on one branch; any number of stores, threads and proces
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -22,7 +21,8 @@ from ace.playbook.three_way_merge import Side, find_lost_votes, join
 from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Version
 from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
-from ace.store.connection import PlaybookConnection, connect
+from ace.store.connection import connect
+from ace.store.database import Database, Place
 from ace.store.integrity import backup, verify
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import BulletStore, Ref
@@ -43,7 +43,7 @@ class Store(BulletStore, MemoryStore, RunStore):
     is not there raises UnknownVersion.
     """
 
-    def __init__(self, db: PlaybookConnection, path: Path, branch: str = lineage.MAIN) -> None:
+    def __init__(self, db: Database, path: Place, branch: str = lineage.MAIN) -> None:
         """Take over an open connection. `Store.open` makes one."""
         super().__init__(db, path)
         self.branch_name = branch
@@ -348,14 +348,14 @@ class Store(BulletStore, MemoryStore, RunStore):
         if len(self._past) > _CACHED:
             del self._past[next(iter(self._past))]
 
-    def _read_touched(self, db: sqlite3.Connection, delta: Delta, aliases: Sequence[Alias]) -> Head:
+    def _read_touched(self, db: Database, delta: Delta, aliases: Sequence[Alias]) -> Head:
         """Return the head with only those bullets that a commit looks at."""
         branch = lineage.read_branch(db, self.branch_name)
         ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
         playbook = bullet_history.read_part(db, branch.version, ids)
         return Head(branch, versions.read(db, branch.version), playbook)
 
-    def _read_head(self, db: sqlite3.Connection) -> Head:
+    def _read_head(self, db: Database) -> Head:
         """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
         branch = lineage.read_branch(db, self.branch_name)
         head = self._head
@@ -365,7 +365,7 @@ class Store(BulletStore, MemoryStore, RunStore):
         self._seen = branch.version
         return head
 
-    def _checkout(self, db: sqlite3.Connection, number: int) -> Playbook:
+    def _checkout(self, db: Database, number: int) -> Playbook:
         """Return a version from memory. Or move to it from the nearest one that is there.
 
         Main's table is another place to start from, where that is cheaper.

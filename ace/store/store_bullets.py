@@ -6,7 +6,6 @@ about runs.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 from ace.playbook.alias import Alias
@@ -14,6 +13,7 @@ from ace.playbook.model import Bullet, Playbook, Status
 from ace.runs.records import Touch
 from ace.store import bullet_history, lineage, versions
 from ace.store.connection import OpenFile
+from ace.store.database import Database
 from ace.store.sqlite_text import to_json
 
 Ref = int | str
@@ -104,7 +104,7 @@ class BulletStore(OpenFile):
         with self._reading() as db:
             return [Alias(*row) for row in db.execute(sql, {"alias": alias, "bullet": bullet})]
 
-    def _resolve(self, db: sqlite3.Connection, version: Ref | None) -> int:
+    def _resolve(self, db: Database, version: Ref | None) -> int:
         """Return the number of a version; the head by default, which counts as seen then."""
         if version is not None:
             return lineage.resolve(db, version)

@@ -7,7 +7,6 @@ the transaction of their version. Knows nothing about playbooks.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from ace.runs.records import (
 from ace.store import call_rows, checked_rows, episode_events, episode_rows
 from ace.store.call_journal import CallJournal
 from ace.store.connection import OpenFile
+from ace.store.database import Database
 from ace.store.sqlite_text import now, parse_strings, read_column, to_json
 from ace.task.types import Episode
 
@@ -38,10 +38,11 @@ _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
 _REASONS = {reason.value: reason for reason in Reason}
 _FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created, score, unjudged
-FROM feedback WHERE id > :after AND (:task IS NULL OR run IN (SELECT id FROM runs WHERE task = :task))
+FROM feedback WHERE id > :after
+AND (CAST(:task AS TEXT) IS NULL OR run IN (SELECT id FROM runs WHERE task = :task))
 ORDER BY id"""
 # The payload of a step names the feedback that was learned from.
-_LEARNED = "SELECT value FROM steps, json_each(steps.payload, '$.feedback')"
+_LEARNED = "SELECT CAST(value AS BIGINT) FROM steps, json_each(steps.payload, '$.feedback')"
 
 
 class RunStore(OpenFile):
@@ -139,7 +140,7 @@ class RunStore(OpenFile):
 
         A reason that only a later release knows reads as unknown.
         """
-        sql = f"{_PROPOSALS} WHERE :run IS NULL OR run = :run ORDER BY rowid"
+        sql = f"{_PROPOSALS} WHERE CAST(:run AS BIGINT) IS NULL OR run = :run ORDER BY rowid"
         proposals = []
         with self._reading() as db:
             rows = db.execute(sql, {"run": run})
@@ -235,7 +236,7 @@ class RunStore(OpenFile):
             return CallJournal(self.path, run, call_rows.read_uncommitted_replies(db, run))
 
 
-def read_run(db: sqlite3.Connection, run: int) -> Run:
+def read_run(db: Database, run: int) -> Run:
     """Return a run. Raises UnknownVersion where there is none of this number."""
     row = db.execute(f"{_RUNS} WHERE id = ?", [run]).fetchone()
     if row is None:
@@ -243,9 +244,7 @@ def read_run(db: sqlite3.Connection, run: int) -> Run:
     return _row_to_run(row)
 
 
-def add_step(
-    db: sqlite3.Connection, run: int | None, step: tuple[int, str, dict[str, Any]], version: int
-) -> None:
+def add_step(db: Database, run: int | None, step: tuple[int, str, dict[str, Any]], version: int) -> None:
     """Append a step (number, phase, payload) to a run's journal; `version` is the head after it.
 
     Raises StoreError without a run, ValueError for a payload that is not JSON.

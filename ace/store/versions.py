@@ -6,7 +6,6 @@ size of its delta, on every branch.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 
@@ -16,6 +15,7 @@ from ace.playbook.delta import apply_each, touched_ids
 from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
 from ace.runs.records import Branch, Touch, Version
 from ace.store import bullet_history, checked_rows, lineage
+from ace.store.database import Database
 from ace.store.sqlite_text import now, parse_strings, read_column, to_text
 
 _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
@@ -31,7 +31,7 @@ class Head:
     playbook: Playbook
 
 
-def read(db: sqlite3.Connection, number: int) -> Version:
+def read(db: Database, number: int) -> Version:
     """Return a version. Raises UnknownVersion, which lists what there is."""
     row = db.execute(f"{_VERSIONS} WHERE number = ?", [number]).fetchone()
     if row is None:
@@ -39,9 +39,9 @@ def read(db: sqlite3.Connection, number: int) -> Version:
     return Version(*row)
 
 
-def read_log(db: sqlite3.Connection, line: lineage.Line | None, limit: int | None) -> list[Version]:
+def read_log(db: Database, line: lineage.Line | None, limit: int | None) -> list[Version]:
     """Return versions, newest first: those of a line, or all where it is None; `limit` bounds them."""
-    condition, values = "1", list[str | int]()
+    condition, values = "1 = 1", list[str | int]()
     if line is not None:
         condition, values = lineage.line_condition(line, "number")
     if limit is None:
@@ -50,13 +50,13 @@ def read_log(db: sqlite3.Connection, line: lineage.Line | None, limit: int | Non
     return [Version(*row) for row in db.execute(sql, [*values, limit])]
 
 
-def read_delta_json(db: sqlite3.Connection, version: int) -> str:
+def read_delta_json(db: Database, version: int) -> str:
     """Return the operations that a version applied, in order, as canonical JSON: what its hash covers."""
     sql = "SELECT operation FROM operations WHERE version = ? ORDER BY position"
     return f"[{','.join(read_column(db, sql, [version]))}]"
 
 
-def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
+def blame(db: Database, bullet: str) -> list[Touch]:
     """Return every operation that touched a bullet, on any branch, oldest first.
 
     Raises UnknownVersion for a bullet that never was.
@@ -80,9 +80,7 @@ def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
     return touches
 
 
-def _read_grounds(
-    db: sqlite3.Connection, version: Version, operation: Operation, bullet: str
-) -> tuple[str, ...]:
+def _read_grounds(db: Database, version: Version, operation: Operation, bullet: str) -> tuple[str, ...]:
     """Return the episodes that an operation cites, then those of the proposal that it came from."""
     episodes = list(getattr(operation, "provenance", None) or ())
     sql = """SELECT delta, episodes FROM proposals
@@ -93,7 +91,7 @@ def _read_grounds(
     return tuple(dict.fromkeys(episodes))
 
 
-def check_rebase(db: sqlite3.Connection, base: int, head: int, delta: Delta) -> None:
+def check_rebase(db: Database, base: int, head: int, delta: Delta) -> None:
     """Raise StoreConflict if a delta decided on version `base` no longer holds at version `head`.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
@@ -131,7 +129,7 @@ def check_rebase(db: sqlite3.Connection, base: int, head: int, delta: Delta) -> 
 
 
 def append(
-    db: sqlite3.Connection,
+    db: Database,
     head: Head,
     delta: Delta,
     *,

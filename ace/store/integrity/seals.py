@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from ace.store.database import Sql
 from ace.store.sqlite_text import read_column
 
 Value = str | int | float | None
+ALL = "1 = 1"  # chooses every row
 
 _MODULUS = 1 << 256
 _WRITE = """INSERT INTO seals VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
@@ -47,7 +48,7 @@ _BEFORE = {
 }
 
 
-def create_seals(db: sqlite3.Connection) -> None:
+def create_seals(db: Sql) -> None:
     """Create the table of seals, and seal all tables. A gap in an older file's numbers counts as a row."""
     db.execute(TABLE)
     for table, expected in _BEFORE.items():
@@ -58,7 +59,7 @@ def create_seals(db: sqlite3.Connection) -> None:
 # Since then
 
 
-def seal_table(db: sqlite3.Connection, table: str, *, rows: int | None = None) -> None:
+def seal_table(db: Sql, table: str, *, rows: int | None = None) -> None:
     """Seal a table as it is; for the migration that creates it. `rows`: the number it should have."""
     checksums = read_checksums(db, table)
     missing = 0
@@ -69,7 +70,7 @@ def seal_table(db: sqlite3.Connection, table: str, *, rows: int | None = None) -
     update_seal(db, table, checksums, ())
 
 
-def update_seal(db: sqlite3.Connection, table: str, added: Collection[str], removed: Collection[str]) -> None:
+def update_seal(db: Sql, table: str, added: Collection[str], removed: Collection[str]) -> None:
     """Count rows with these checksums in or out. A table without a seal is left to `find_problems`."""
     row = db.execute('SELECT "rows", digest FROM seals WHERE name = ?', [table]).fetchone()
     if row is None:
@@ -81,7 +82,7 @@ def update_seal(db: sqlite3.Connection, table: str, added: Collection[str], remo
     db.execute(_WRITE, [table, rows, digest, checksum(in_order_of_names)])
 
 
-def find_problems(db: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
+def find_problems(db: Sql, tables: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each table that does not have the rows that were written."""
     seals = {name: seal for name, *seal in db.execute('SELECT name, "rows", digest FROM seals')}
     for table in tables:
@@ -122,8 +123,6 @@ def sum_checksums(table: str, checksums: Iterable[str]) -> int:
     return total % _MODULUS
 
 
-def read_checksums(
-    db: sqlite3.Connection, table: str, test: str = "1", values: Sequence[Value] = ()
-) -> list[str]:
+def read_checksums(db: Sql, table: str, test: str = ALL, values: Sequence[Value] = ()) -> list[str]:
     """Return the checksums of the rows for which `test` (an expression of ours) holds."""
     return read_column(db, f"SELECT checksum FROM {table} WHERE {test}", values)  # noqa: S608 (our own names)
