@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from ace.cli.options import Json, TaskFolder, Trust, VersionOption, load_folder, takes
+from ace.cli.options import Json, ShownPlaybook, TaskFolder, Trust, VersionOption, load_folder, takes
 from ace.cli.output import emit
 from ace.errors import InputError
 from ace.settings import Command, Settings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ace.context import Assembled
     from ace.llm import Client
     from ace.store import Store
+    from ace.store.database import Place
     from ace.task import Task
 
 _LOCAL = "local/"
@@ -35,9 +36,7 @@ class ShowOptions:
 
     task: TaskFolder
     sample: Annotated[str, typer.Option(metavar="ID", help="A question of the task, by its id.")]
-    playbook: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="[default: the task's name + .db, if there is one]")
-    ] = None
+    playbook: ShownPlaybook = None
     version: VersionOption = None
     model: Annotated[
         str | None,
@@ -78,7 +77,7 @@ def show(options: ShowOptions) -> None:
 
 
 @contextmanager
-def _open_store(task: Task, file: Path | None) -> Iterator[Store]:
+def _open_store(task: Task, file: Place | None) -> Iterator[Store]:
     """Open the playbook file, or a temporary empty one where nothing was learned yet."""
     from ace.store import Store
 

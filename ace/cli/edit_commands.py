@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -22,6 +21,7 @@ from ace.errors import InputError
 if TYPE_CHECKING:
     from ace.playbook.model import Bullet, Delta, Operation
     from ace.store import Store
+    from ace.store.database import Place
 
     Decide = Callable[[Bullet], Operation | str]
     """Return what to do with a bullet, or say why there is nothing to do."""
@@ -45,7 +45,7 @@ class Edit:
     branch: str
     """The branch that the edit is made on."""
 
-    playbook: Path | None
+    playbook: Place | None
     """The file that is edited; None is the only one here."""
 
     json: bool

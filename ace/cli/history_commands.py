@@ -17,6 +17,7 @@ from ace.errors import StoreError
 
 if TYPE_CHECKING:
     from ace.store import Commit, Store, Version
+    from ace.store.database import Place
 
 AUTHOR = "person"
 
@@ -140,7 +141,7 @@ def merge(
     """
     with (
         open_to_write(playbook, branch) as store,
-        progress_on_terminal(store.path.stat().st_size, json=json) as show,
+        progress_on_terminal(store.path, json=json) as show,
     ):
         before = store.head()
         commit = store.merge(source, author=AUTHOR, prefer=prefer, show=partial(show, "merging: steps"))
@@ -225,7 +226,7 @@ def restore(
 COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restore)
 
 
-def open_to_read(playbook: Path | None) -> Store:
+def open_to_read(playbook: Place | None) -> Store:
     """Open a playbook file that is there, to read; None is the only one in this folder.
 
     Raises InputError where there is none or a choice, StoreError as `Store.open` does.
@@ -235,7 +236,7 @@ def open_to_read(playbook: Path | None) -> Store:
     return Store.open(playbook_file(playbook), create=False, read_only=True)
 
 
-def open_to_write(playbook: Path | None, branch: str = "main", *, create: bool = False) -> Store:
+def open_to_write(playbook: Place | None, branch: str = "main", *, create: bool = False) -> Store:
     """Open a playbook file to write on a branch; None is the only one in this folder.
 
     `create` makes one where there is none. Raises InputError and StoreError as `open_to_read` does,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli.files import read_text, write_text
-from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.options import Json, PlaybookFile, playbook_file, read_place
 from ace.cli.output import emit, note
 from ace.errors import AceError, InputError
 
@@ -261,7 +261,7 @@ def _describe_agent(row: dict[str, Any], coder: CodingAgent, file: Path) -> None
     paths = [words[words.index("--playbook") + 1] for words in row["commands"] if "--playbook" in words[:-1]]
     if not paths:
         return
-    path = Path(paths[0])
+    path = read_place(paths[0])
     folder = locate_notes(path)
     log = folder / LOG
     row["playbook"] = str(path)

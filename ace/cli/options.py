@@ -34,13 +34,65 @@ class StudyFormat(StrEnum):
 
 Format = Annotated[StudyFormat, typer.Option(help="How to print the study.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-PlaybookFile = Annotated[
-    Path | None, typer.Option("--playbook", metavar="FILE", help="[default: the only .db file here]")
-]
+
+
+def read_place(text: str) -> Place:
+    """Return where a playbook is, as a word of the command line names it. Raises InputError for a bad URL."""
+    from ace.store.database import parse_place
+
+    return parse_place(text)
+
+
+if TYPE_CHECKING:
+    from ace.store.database import Place
+
+    PlaybookFile = Place | None
+    TaskPlaybook = Place | None
+    ShownPlaybook = Place | None
+    ServedPlaybook = Place | None
+    TracesFile = Place | None
+    OtherPlaybook = Place
+else:  # typer takes no union of types, and needs none where a function reads the word
+    PlaybookFile = Annotated[
+        Any,
+        typer.Option(
+            "--playbook", metavar="FILE|URL", help="[default: the only .db file here]", parser=read_place
+        ),
+    ]
+    TaskPlaybook = Annotated[
+        Any,
+        typer.Option(
+            metavar="FILE|URL",
+            help="Made if missing.  [default: the task's name + .db]",
+            parser=read_place,
+        ),
+    ]
+    ShownPlaybook = Annotated[
+        Any,
+        typer.Option(
+            metavar="FILE|URL", help="[default: the task's name + .db, if there is one]", parser=read_place
+        ),
+    ]
+    ServedPlaybook = Annotated[
+        Any,
+        typer.Argument(
+            metavar="[PLAYBOOK]",
+            help="A .db file or URL, made if missing, or a folder of them.  [default: the only one here]",
+            parser=read_place,
+        ),
+    ]
+    TracesFile = Annotated[
+        Any,
+        typer.Option(
+            metavar="FILE|URL",
+            help="Learn from attempts in a log, or from sessions that `ace hook` recorded in a playbook.",
+            parser=read_place,
+        ),
+    ]
+    OtherPlaybook = Annotated[
+        Any, typer.Argument(metavar="OTHER", help="A file, or a server's URL.", parser=read_place)
+    ]
 RunNumber = Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number.  [default: the last]")]
-TaskPlaybook = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Made if missing.  [default: the task's name + .db]")
-]
 REF = "A number, a branch or a tag."
 VersionOption = Annotated[
     str | None, typer.Option("--version", metavar="VERSION", help=f"{REF}  [default: main]")
@@ -174,13 +226,7 @@ class LearnOptions(RunOptions):
     curator_model: RoleModel = None
     """None for the model of the generator."""
 
-    from_traces: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Learn from attempts in a log, or from sessions that `ace hook` recorded in a playbook.",
-        ),
-    ] = None
+    from_traces: TracesFile = None
     name: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Of recorded attempts without a TASK.  [default: the file's name]"),
@@ -354,7 +400,7 @@ def load_folder(name: str, *, trust: bool = False, check: bool = True) -> Task:
     return load_task(path, check=check)
 
 
-def playbook_file(path: Path | None) -> Path:
+def playbook_file(path: Place | None) -> Place:
     """Return the file that was named, or the only playbook in this folder.
 
     Raises InputError where there is none, or more than one.

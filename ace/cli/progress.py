@@ -6,9 +6,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from ace.cli import output
+
+if TYPE_CHECKING:
+    from ace.store.database import Place
 
 Show = Callable[..., None]  # (phase, done, total, note=""): what ace.loop calls Progress
 
@@ -27,11 +32,17 @@ def progress() -> Iterator[Show]:
 
 
 @contextmanager
-def progress_on_terminal(size: int, *, json: bool) -> Iterator[Show]:
-    """Yield a function that draws bars on a terminal, for work on a file of so many bytes that it takes long.
+def progress_on_terminal(work: Place | int, *, json: bool) -> Iterator[Show]:
+    """Yield a function that draws bars on a terminal, for work on a playbook so large that it takes long.
 
-    Otherwise, and where the result is JSON, it shows nothing.
+    `work` may also be a number of bytes. Otherwise, and where the result is JSON, it shows nothing. A
+    playbook on a server counts as large.
     """
+    size = _LONG
+    if isinstance(work, int):
+        size = work
+    elif isinstance(work, Path):
+        size = work.stat().st_size
     if size < _LONG or json or not sys.stderr.isatty():
         yield lambda phase, done, total, note="": None
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +15,7 @@ from ace.cli.output import emit, width
 
 if TYPE_CHECKING:
     from ace.store import Run, Store
+    from ace.store.database import Place
 
 Faults = Mapping[str, Mapping[str, int]]
 Part = tuple[str, Any, str]
@@ -175,7 +175,7 @@ def _final_version(store: Store, run: Run) -> int:
     return steps[-1].version if steps else int(run.config.get("base", 0))
 
 
-def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
+def _report_text(run: Run, steps: int, faults: Faults, path: Place) -> str:
     """Return the run's report, with the model, the method and the branch that were not the default ones."""
     from ace.report.cost_table import render_faults
     from ace.runs.report import Report

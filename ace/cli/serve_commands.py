@@ -12,12 +12,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, OnlineOptions, PlaybookFile, Trust, load_folder, playbook_file
+from ace.cli.options import (
+    Json,
+    OnlineOptions,
+    PlaybookFile,
+    ServedPlaybook,
+    Trust,
+    load_folder,
+    playbook_file,
+)
 from ace.cli.output import emit, emit_line, note
 from ace.cli.run_session import render_close
 from ace.errors import CapReached, InputError, UnknownVersion
@@ -73,13 +80,7 @@ def feedback(
 
 
 def serve_mcp(
-    place: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[PLAYBOOK]",
-            help="A .db file, made if missing, or a folder of them.  [default: the only one here]",
-        ),
-    ] = None,
+    place: ServedPlaybook = None,
     http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,
     host: Annotated[
         str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")

@@ -79,11 +79,19 @@ KEYS = {
 }
 
 
-def insert(db: Sql, table: str, rows: Iterable[Sequence[Value]], *, key: str = "") -> None:
+def insert(
+    db: Sql,
+    table: str,
+    rows: Iterable[Sequence[Value]],
+    *,
+    key: str = "",
+    replaced: Sequence[str] | None = None,
+) -> None:
     """Insert rows, whose values are in the order of `SEALED[table]`. Secrets in their texts are hidden.
 
-    With `key` (column names, separated by ", ") a row replaces the one that has the same key. The seal of the
-    table is brought up to date once for all of them.
+    With `key` (column names, separated by ", ") a row replaces the one that has the same key; `replaced` are
+    the checksums of those, where the caller has read them already. The seal of the table is brought up to
+    date once for all of them.
     """
     columns = SEALED[table]
     quoted = [f'"{name}"' for name in (*columns, "checksum")]  # "right" is a keyword
@@ -96,7 +104,7 @@ def insert(db: Sql, table: str, rows: Iterable[Sequence[Value]], *, key: str = "
         sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
     hidden, hide = HIDDEN.get(table, ()), HIDE.get(table, hide_secrets)
     named = None if table in HIDE else hide_secrets
-    added, replaced = list[str](), list[str]()
+    added, removed = list[str](), list(replaced or ())
     for row in rows:
         by_name = dict(zip(columns, row, strict=True))
         for name in hidden:
@@ -104,13 +112,13 @@ def insert(db: Sql, table: str, rows: Iterable[Sequence[Value]], *, key: str = "
             if isinstance(value, str):
                 by_name[name] = rewrite_text(value, hide, named)
         digest = checksum(by_name[name] for name in sorted(columns))
-        if key:
+        if key and replaced is None:
             values = [by_name[name] for name in keys]
-            replaced += read_checksums(db, table, same_key, values)
+            removed += read_checksums(db, table, same_key, values)
         db.execute(sql, (*by_name.values(), digest))
         added.append(digest)
     if added:
-        seals.update_seal(db, table, added, replaced)
+        seals.update_seal(db, table, added, removed)
 
 
 def update(db: Sql, table: str, changes: Mapping[str, Value], test: str, values: Sequence[Value]) -> None:

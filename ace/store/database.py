@@ -41,6 +41,21 @@ class ServerAddress:
             return self.schema
         return urlsplit(self.url).path.strip("/") or DEFAULT_SCHEMA
 
+    @property
+    def conninfo(self) -> str:
+        """Return the URL as libpq reads it: without the schema, which is ours, and without the password."""
+        base, _, query = self.url.partition("?")
+        options = [option for option in query.split("&") if option and not option.startswith("schema=")]
+        return f"{base}?{'&'.join(options)}" if options else base
+
+    def exists(self) -> bool:
+        """Return True: whether there is a playbook is found out when it is opened."""
+        return True
+
+    def absolute(self) -> ServerAddress:
+        """Return the address, which is the same from every folder."""
+        return self
+
     def __str__(self) -> str:
         return self.url
 
@@ -91,6 +106,13 @@ def parse_place(text: str | Path | ServerAddress) -> Place:
     return ServerAddress(url, schema, unquote(secret))
 
 
+def name_beside(place: Place, ending: str) -> Path:
+    """Return the path of a file that belongs to a playbook: beside its file, or here for one on a server."""
+    if isinstance(place, Path):
+        return place.with_name(f"{place.stem}{ending}")
+    return Path(f"{place.stem}{ending}")
+
+
 class Rows(Protocol):
     """Hold the result of a statement, as a cursor of `sqlite3` does."""
 
@@ -123,6 +145,9 @@ class Database(Sql, Protocol):
 
     A connection serves one thread at a time. Errors of the database leave `reading` and `writing` as ours.
     """
+
+    unsettled: dict[str, tuple[list[str], list[str]]] | None
+    """Of a transaction that writes: table -> checksums of rows that came and went, for its seal."""
 
     losses: int
     """How often the connection was lost and made again: what is in memory may have to be read anew."""

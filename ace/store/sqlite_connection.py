@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
 from ace.store import schema
-from ace.store.integrity import foreign
+from ace.store.integrity import foreign, seals
 from ace.store.sqlite_text import read_column
 from ace.text.plain_file import find_obstacle
 
@@ -134,6 +134,7 @@ class PlaybookConnection(sqlite3.Connection):
     """Keep a playbook in a file. It remembers what was seen of the file at the last write."""
 
     losses = 0  # a file is never lost
+    unsettled: seals.Changes | None = None
     checked_schema = -1  # SQLite's counter of changes to the schema
     data_version = -1  # SQLite's counter of commits through other connections
     takes_turns = False  # others have written between our last two writes
@@ -166,7 +167,12 @@ class PlaybookConnection(sqlite3.Connection):
             if state != self.checked_schema:
                 foreign.check_writable(self, place)
                 self.checked_schema = state
-            yield self
+            self.unsettled = {}
+            try:
+                yield self
+                seals.settle(self)
+            finally:
+                self.unsettled = None
 
     def find_damage(self) -> Iterator[str]:
         """Ask SQLite itself, and compare all definitions with those of a new file."""

@@ -22,7 +22,7 @@ from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Version
 from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.connection import connect
-from ace.store.database import Database, Place
+from ace.store.database import Database, Place, parse_place
 from ace.store.integrity import backup, verify
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import BulletStore, Ref
@@ -70,7 +70,7 @@ class Store(BulletStore, MemoryStore, RunStore):
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: str | Place,
         *,
         create: bool = True,
         read_only: bool = False,
@@ -80,14 +80,16 @@ class Store(BulletStore, MemoryStore, RunStore):
     ) -> Store:
         """Open `path`, creating it if need be. `timeout`: seconds to wait for another process's write.
 
+        `path` is a file, or `postgresql://USER@HOST/DATABASE`, with `?schema=NAME` for one of a name.
+
         With `shared` any thread may use it, one at a time: the caller sees to that.
         `branch` is the one that `head`, `commit`, `revert` and `merge` work on; a new file has only main.
         A file of an older release is migrated; with `read_only` it is read as if it were. Raises NotAPlaybook
         for any other file, NewerSchema for a file of a later release, UnknownVersion for an unknown branch.
         """
-        path, create = Path(path), create and branch == lineage.MAIN
-        db = connect(path, create=create, read_only=read_only, timeout=timeout, shared=shared)
-        store = cls(db, path, branch)
+        place, create = parse_place(path), create and branch == lineage.MAIN
+        db = connect(place, create=create, read_only=read_only, timeout=timeout, shared=shared)
+        store = cls(db, place, branch)
         try:
             if branch != lineage.MAIN:
                 store.head()  # a branch that is not there is refused now, not after an hour

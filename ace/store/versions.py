@@ -21,6 +21,8 @@ from ace.store.sqlite_text import now, parse_strings, read_column, to_text
 _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
     (SELECT count(*) FROM operations WHERE version = number) FROM versions"""
 
+_NEXT = "SELECT max(number) + 1, (SELECT checksum FROM branches WHERE name = ?) FROM versions"
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -154,7 +156,7 @@ def append(
     if not applied and not merged:
         return head, tuple(rejections)
 
-    (number,) = db.execute("SELECT max(number) + 1 FROM versions").fetchone()
+    number, branch_checksum = db.execute(_NEXT, [head.branch.name]).fetchone()
     author, reason = to_text(author), to_text(reason)
     parents = head.version.hash
     if merged:
@@ -179,7 +181,8 @@ def append(
     db.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", rows)
     bullet_history.record(db, version, head.playbook, after, sorted(touched_by(applied)))
     branch = replace(head.branch, version=number)
-    checked_rows.insert(db, "branches", [astuple(branch)], key="name")
+    checked_rows.insert(db, "branches", [astuple(branch)], key="name", replaced=[branch_checksum])
+    db.announce(branch.name, number)
     return Head(branch, version, after), tuple(rejections)
 
 

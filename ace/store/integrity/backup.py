@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ace.errors import InputError, NotAPlaybook, StoreBusy
-from ace.store.database import Database
+from ace.store.database import Database, Place, parse_place
 from ace.store.sqlite_connection import exclusive_access, typed_errors
 
 _FREE_NAME = "Give a name that is free: nothing is overwritten."
@@ -35,14 +35,18 @@ def write(db: Database, target: Path) -> Path:
     return target
 
 
-def restore(backup: str | Path, path: str | Path, *, timeout: float = 10.0) -> Path | None:
+def restore(backup: str | Path, path: str | Place, *, timeout: float = 10.0) -> Path | None:
     """Put a backup in the place of `path`. Return the new name of the file that was there, if there was one.
 
-    Raises NotAPlaybook when the backup is not whole, StoreBusy while somebody uses `path`.
+    Raises NotAPlaybook when the backup is not whole, StoreBusy while somebody uses `path`, InputError for a
+    playbook on a server.
     """
     from ace.store.store import Store
 
-    backup, path = Path(backup), Path(path)
+    backup, path = Path(backup), parse_place(path)
+    if not isinstance(path, Path):
+        hint = f"`ace playbook push URL --playbook {backup}` fills an empty one with it."
+        raise InputError("A backup cannot take the place of a playbook on a server.", hint=hint)
     new = path.with_name(f"{path.name}.part-{os.getpid()}")
     old = None
     try:

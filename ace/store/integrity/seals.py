@@ -14,15 +14,19 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from ace.store.database import Sql
+from ace.store.database import Database, Sql
 from ace.store.sqlite_text import read_column
 
 Value = str | int | float | None
 ALL = "1 = 1"  # chooses every row
 
 _MODULUS = 1 << 256
-_WRITE = """INSERT INTO seals VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+_READ = """SELECT name, "rows", digest FROM seals WHERE name IN (SELECT value FROM json_each(?))"""
+_WRITE = """INSERT INTO seals VALUES {} ON CONFLICT (name) DO UPDATE SET
     "rows" = excluded."rows", digest = excluded.digest, checksum = excluded.checksum"""
+
+Changes = dict[str, tuple[list[str], list[str]]]
+"""Table -> the checksums of rows that came, and of rows that went."""
 
 # Migration 7. Released: never edit it.
 
@@ -71,15 +75,35 @@ def seal_table(db: Sql, table: str, *, rows: int | None = None) -> None:
 
 
 def update_seal(db: Sql, table: str, added: Collection[str], removed: Collection[str]) -> None:
-    """Count rows with these checksums in or out. A table without a seal is left to `find_problems`."""
-    row = db.execute('SELECT "rows", digest FROM seals WHERE name = ?', [table]).fetchone()
-    if row is None:
-        return
-    rows = row[0] + len(added) - len(removed)
-    total = int.from_bytes(row[1]) + sum_checksums(table, added) - sum_checksums(table, removed)
-    digest = (total % _MODULUS).to_bytes(32)
-    in_order_of_names: list[Value | bytes] = [digest, table, rows]
-    db.execute(_WRITE, [table, rows, digest, checksum(in_order_of_names)])
+    """Count rows with these checksums in or out: at once, or when the transaction of a store settles them."""
+    changes: Changes | None = getattr(db, "unsettled", None)
+    if changes is None:  # a migration
+        _write_seals(db, {table: (list(added), list(removed))})
+    else:
+        came, went = changes.setdefault(table, ([], []))
+        came += added
+        went += removed
+
+
+def settle(db: Database) -> None:
+    """Write the seals of all tables whose rows came or went in this transaction, each once."""
+    if db.unsettled:
+        changes = dict(db.unsettled)
+        db.unsettled.clear()
+        _write_seals(db, changes)
+
+
+def _write_seals(db: Sql, changes: Changes) -> None:
+    """Bring the seals of tables up to date. A table without a seal is left to `find_problems`."""
+    values = list[Value | bytes]()
+    for table, rows, digest in db.execute(_READ, [json.dumps(list(changes))]).fetchall():
+        added, removed = changes[table]
+        rows += len(added) - len(removed)
+        total = int.from_bytes(digest) + sum_checksums(table, added) - sum_checksums(table, removed)
+        digest = (total % _MODULUS).to_bytes(32)
+        values += [table, rows, digest, checksum([digest, table, rows])]  # in the order of the names
+    if values:
+        db.execute(_WRITE.format(", ".join(["(?, ?, ?, ?)"] * (len(values) // 4))), values)
 
 
 def find_problems(db: Sql, tables: Iterable[str]) -> Iterator[str]:

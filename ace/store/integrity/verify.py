@@ -38,6 +38,7 @@ def find_problems(db: Database) -> Iterator[Problem]:
     Damage that keeps the rest from being read ends the search, and is the last problem.
     """
     try:
+        seals.settle(db)
         for text in db.find_damage():
             yield Problem(None, text)
         yield from _check_rows(db)
