@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: made with `initdb` in a temporary folder, on a free loopback port."""
+"""A PostgreSQL server of the tests' own, made with `initdb` in a temporary folder, on a loopback port."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from ace.store.database import ServerAddress
 
 USER = "ace"
 
@@ -119,6 +125,24 @@ class PostgresServer:
         """Return the URL of a playbook that nobody has used yet, or of one by its name."""
         schema = schema or f"test_{next(self.numbers)}"
         return f"postgresql://{USER}@127.0.0.1:{self.port}/postgres?schema={schema}"
+
+
+@contextmanager
+def as_anybody(place: Path | ServerAddress) -> Iterator[Any]:
+    """Yield what runs SQL on a playbook as any other program could, who rewrites history as well."""
+    if isinstance(place, Path):
+        with closing(sqlite3.connect(place)) as db, db:
+            yield db
+    else:
+        from ace.store.postgres.server_connection import ServerConnection
+
+        with closing(ServerConnection(place, timeout=10.0, read_only=False)) as db:
+            db.execute("SELECT set_config('ace.rewriting', 'on', FALSE)")
+            yield db
+
+
+FILE_ONLY = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""Marks a test of what only a file has."""
 
 
 @cache

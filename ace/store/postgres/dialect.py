@@ -14,13 +14,13 @@ _RULES = (
     # A column of memories; a keyword there, which would silently name whoever is connected.
     (re.compile(r"""(?<![:"'\w])user(?!["'\w])"""), '"user"'),
     # A list that is passed as one JSON text, and lists and values inside a column of JSON.
-    (re.compile(r"json_each\((\?|:\w+)\)"), r"json_array_elements_text(CAST(\1 AS json)) AS list (value)"),
+    (re.compile(r"json_each\((\?|:\w+)\)"), r"json_array_elements_text(as_json(\1)) AS list (value)"),
     (
         re.compile(r"json_each\(([\w.]+), '\$\.(\w+)'\)"),
-        r"json_array_elements_text(CAST(\1 AS json) -> '\2') AS list (value)",
+        r"json_array_elements_text(as_json(\1) -> '\2') AS list (value)",
     ),
-    (re.compile(r"json_extract\((\w+), '\$\.(\w+)'\)"), r"(CAST(\1 AS json) ->> '\2')"),
-    (re.compile(r"json_array_length\((\w+), '\$\.(\w+)'\)"), r"json_array_length(CAST(\1 AS json) -> '\2')"),
+    (re.compile(r"json_extract\((\w+), '\$\.(\w+)'\)"), r"(as_json(\1) ->> '\2')"),
+    (re.compile(r"json_array_length\((\w+), '\$\.(\w+)'\)"), r"json_array_length(as_json(\1) -> '\2')"),
     (re.compile(r"\binstr\("), "strpos("),
     # -1 is no limit.
     (re.compile(r"\bLIMIT \?"), "LIMIT NULLIF(CAST(? AS BIGINT), -1)"),

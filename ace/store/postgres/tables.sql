@@ -1,6 +1,7 @@
 -- The tables of a playbook on a server: those of a file (docs/schema.md), column by column, and three things
 -- that only a server needs: the format and the writers, and triggers that keep history from being rewritten.
--- Texts are compared by their bytes, as SQLite does. Statements end with ";" at the end of a line.
+-- Texts are compared by their bytes, as SQLite does. Statements end with ";" at the end of a line. JSON may
+-- hold half of a surrogate pair, or a NUL, as its escape: `as_json` reads it as the sign for what is no text.
 
 CREATE TABLE about (                -- one row
     application TEXT NOT NULL,         -- tells a playbook from other schemas
@@ -11,13 +12,17 @@ CREATE TABLE writers (              -- one row for each connection that writes
     number BIGINT NOT NULL,            -- its last transaction: where a connection was lost, it tells what was kept
     seen TIMESTAMPTZ NOT NULL
 );
+CREATE FUNCTION as_json(words TEXT) RETURNS json LANGUAGE sql IMMUTABLE AS $$
+SELECT CAST(regexp_replace(words, '\\u(d[89a-f][0-9a-f]{2}|0000)', '\\ufffd', 'gi') AS json)
+$$;
 CREATE FUNCTION json_valid(words TEXT) RETURNS BOOLEAN LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    PERFORM CAST(words AS json);
+    PERFORM as_json(words);
     RETURN TRUE;
 EXCEPTION WHEN data_exception OR untranslatable_character THEN
     RETURN FALSE;
-END $$;
+END
+$$;
 
 CREATE TABLE runs (
     id BIGINT PRIMARY KEY,
@@ -308,7 +313,8 @@ BEGIN
         RAISE EXCEPTION 'rows of % are only ever added', TG_TABLE_NAME USING ERRCODE = '23000';
     END IF;
     RETURN coalesce(NEW, OLD);
-END $$;
+END
+$$;
 CREATE TRIGGER keep_versions BEFORE UPDATE OR DELETE ON versions FOR EACH ROW EXECUTE FUNCTION keep_history();
 CREATE TRIGGER keep_all_versions BEFORE TRUNCATE ON versions EXECUTE FUNCTION keep_history();
 CREATE TRIGGER keep_operations BEFORE UPDATE OR DELETE ON operations FOR EACH ROW EXECUTE FUNCTION keep_history();
