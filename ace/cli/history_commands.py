@@ -1,4 +1,4 @@
-"""`ace playbook log | diff | blame | revert | branch | merge | tag | verify | backup | restore`: history."""
+"""`ace playbook log | diff | blame | revert | branch | merge | tag | verify | backup | restore | push | pull`: history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ace.cli.bullet_commands import describe, find_bullet, one_line
-from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
+from ace.cli.options import REF, BranchName, Json, OtherPlaybook, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.cli.progress import progress_on_terminal
 from ace.errors import StoreError
@@ -223,7 +223,35 @@ def restore(
     emit(json, {"playbook": str(path), "kept": old and str(old)}, text)
 
 
-COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restore)
+def push(other: OtherPlaybook, playbook: PlaybookFile = None, json: Json = False) -> None:
+    """Copy what a playbook has and another lacks to the other, such as a server: ids, hashes, history, runs.
+
+    The other is made if it is missing. Where it has something of its own that this one lacks, nothing is
+    copied.
+    """
+    _transfer(playbook_file(playbook), other, json)
+
+
+def pull(other: OtherPlaybook, playbook: PlaybookFile = None, json: Json = False) -> None:
+    """Copy what another playbook has and this one lacks to this one. A missing file is made."""
+    if playbook is None and not list(Path().glob("*.db")):
+        playbook = Path(f"{other.stem}.db")
+    _transfer(other, playbook_file(playbook), json)
+
+
+def _transfer(source: Place, target: Place, json: bool) -> None:
+    """Copy what is missing from one playbook to another, and print what that was."""
+    from ace.runs.run_text import format_count
+    from ace.store import Store
+
+    with Store.open(source, create=False, read_only=True) as giver, Store.open(target) as taker:
+        copied = taker.pull(giver)
+    rows = ", ".join(f"{table} {count}" for table, count in copied.rows.items()) or "nothing was missing"
+    text = f"{target} has {format_count(copied.after - copied.before, 'new version')} of {source}: {rows}."
+    emit(json, {"from": str(source), "to": str(target), **asdict(copied)}, text)
+
+
+COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restore, push, pull)
 
 
 def open_to_read(playbook: Place | None) -> Store:

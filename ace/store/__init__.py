@@ -1,4 +1,4 @@
-"""One SQLite file for each playbook: its versions and branches, and the runs that made them.
+"""A playbook with its history, in a file of SQLite or on a PostgreSQL server.
 
 Where to begin reading: `store`, whose methods are one transaction each.
 
@@ -6,6 +6,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     store_bullets   its bullets one by one
     store_runs      its runs, episodes, proposals, feedback and calls
     store_memories  its memories
+    store_transfer  what another store has, taken over: push and pull
     versions        rows of the history
     lineage         branches, tags, the line of versions behind one
     bullet_history  the playbook at any version
@@ -19,7 +20,10 @@ Where to begin reading: `store`, whose methods are one transaction each.
     checked_rows    the checksum in every row
     content         the columns that hold text of others
     integrity       seals, verification, backup, redaction, forgetting
-    connection      opening, transactions, errors
+    database        what the store needs of a database; where a playbook is
+    connection      opening a playbook, and what everything that has one open shares
+    sqlite_connection  files: opening, transactions, errors
+    postgres        servers: the same, and the dialect
     schema          the tables, as migrations
     branch_tables   the third of these
     study_file      the file of a study, which is none of a playbook
@@ -48,6 +52,7 @@ from ace.store.event_journal import EpisodeJournal
 from ace.store.integrity.backup import restore
 from ace.store.store import Store
 from ace.store.store_bullets import Ref
+from ace.store.store_transfer import Transfer
 
 __all__ = [
     "AnswerFeedback",
@@ -69,6 +74,7 @@ __all__ = [
     "Store",
     "Tag",
     "Touch",
+    "Transfer",
     "Version",
     "restore",
 ]

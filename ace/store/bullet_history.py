@@ -39,7 +39,7 @@ _CHANGED = """WITH
 SELECT latest.bullet, {} FROM latest LEFT JOIN bullet_history AS h
     ON h.version = latest.version AND h.bullet = latest.bullet"""
 _PART = "(?, CAST(? AS BIGINT))"
-_UPSERT = """INSERT INTO bullets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+UPSERT = """INSERT INTO bullets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     section = excluded.section, content = excluded.content, provenance = excluded.provenance,
     status = excluded.status, pinned = excluded.pinned, helpful = excluded.helpful,
     harmful = excluded.harmful, position = excluded.position"""
@@ -149,7 +149,7 @@ def record(db: Database, version: Version, before: Playbook, after: Playbook, id
             head.append((bullet.id, *text, *state))
     marks = ", ".join("?" * 11)
     db.executemany(f"INSERT INTO bullet_history VALUES ({marks})", history)  # noqa: S608
-    db.executemany(_UPSERT, head)
+    db.executemany(UPSERT, head)
     first = len(before.section_names)  # section names only grow
     for place, name in enumerate(after.section_names[first:], start=first):
         section = (version.branch, place, name, version.number)

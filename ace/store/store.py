@@ -28,13 +28,14 @@ from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import BulletStore, Ref
 from ace.store.store_memories import MemoryStore
 from ace.store.store_runs import RunStore, add_step, read_run
+from ace.store.store_transfer import TransferStore
 from ace.store.versions import Head
 from ace.task.types import Episode
 
 _CACHED = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
 
 
-class Store(BulletStore, MemoryStore, RunStore):
+class Store(BulletStore, MemoryStore, RunStore, TransferStore):
     """Keep a playbook with its history. Use as a context manager, or call `close()`.
 
     `path` is its file. Every method raises StoreBusy where another

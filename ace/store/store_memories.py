@@ -216,7 +216,7 @@ class MemoryStore(OpenFile):
             exports = read_column(db, "SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")
         self._drop_cache()
         written, failed = forget.forget_in_exports(map(Path, exports), memories, tables.matcher)
-        copies: tuple[str, ...] = ()
+        copies: tuple[str, ...] = (f"{self.path}: the server's write-ahead log, and its backups",)
         if isinstance(self.path, Path):
             copies = forget.find_in_copies(self.path, tables.matcher)
         return Forgotten(

