@@ -1,4 +1,7 @@
-"""`ace playbook log | diff | blame | revert | branch | merge | tag | verify | backup | restore | push | pull`: history."""
+"""`ace playbook log | diff | blame | revert | branch | merge | tag | verify | backup | restore | push | pull`
+
+The history of a playbook, and copies of it.
+"""
 
 from __future__ import annotations
 

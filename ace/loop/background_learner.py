@@ -92,6 +92,7 @@ def learn_behind(parts: RunParts, path: Place, branch: str, inbox: Inbox) -> Non
     try:
         with (
             Store.open(path, branch=branch) as store,
+            store.lead(),
             start_run("online", replace(parts, store=store)) as run,
         ):
             inbox.started.set_result(run.id)

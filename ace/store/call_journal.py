@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ace.store import call_rows
-from ace.store.connection import connect_shared, disconnect
+from ace.store.connection import connect_shared, disconnect, do_again
 from ace.store.database import Database, Place
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ class CallJournal:
             try:
                 if self._db is None:
                     self._db = connect_shared(self._path, timeout=_WAIT)
-                with self._db.writing(self._path) as db:
-                    call_rows.add_calls(db, self._run, together)
+                do_again(partial(self._add, self._db, together))
             except BaseException:
                 self._waiting.extendleft(reversed(together))  # their own threads raise on their turn
                 raise
@@ -63,6 +63,11 @@ class CallJournal:
                 if self._closed:
                     disconnect(self._db, self._path)
                     self._db = None
+
+    def _add(self, db: Database, calls: list[Call]) -> None:
+        """Write calls in one transaction."""
+        with db.writing(self._path):
+            call_rows.add_calls(db, self._run, calls)
 
     def close(self) -> None:
         """Close the connection. A call that ends later opens it again for a moment."""

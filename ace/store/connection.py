@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from inspect import isfunction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
+from ace.errors import StoreUnreachable
 from ace.store.database import Database, Place
 from ace.store.sqlite_connection import open_again, open_file
+
+Result = TypeVar("Result")
+_TRIES = 20  # so often a transaction is begun again whose connection was lost
 
 
 def connect(place: Place, *, create: bool, read_only: bool, timeout: float, shared: bool = False) -> Database:
@@ -44,16 +51,39 @@ def disconnect(db: Database | None, place: Place) -> None:
             db.close()
 
 
+def do_again(work: Callable[[], Result]) -> Result:
+    """Do some work that is one transaction; again where its connection was lost before it was kept.
+
+    Raises StoreUnreachable where the connection stays lost, or is lost again and again.
+    """
+    for _ in range(_TRIES):
+        try:
+            return work()
+        except StoreUnreachable as error:
+            if not error.details.get("again"):
+                raise
+    return work()
+
+
 class OpenFile:
     """Hold a connection for the thread that opened it. Use as a context manager, or call `close()`.
 
     `path` is the file, or the address of the server. What a subclass does goes through `_reading` and
-    `_writing`, a transaction each.
+    `_writing`, a transaction each. Every public method is one, or can be called again when it was cut off; so
+    one whose connection to a server is lost is called again.
     """
+
+    def __init_subclass__(cls) -> None:
+        """Have each public method of the class called again where its connection is lost."""
+        super().__init_subclass__()
+        for name, method in list(vars(cls).items()):
+            if isfunction(method) and not name.startswith("_"):
+                setattr(cls, name, _call_again(method))
 
     def __init__(self, db: Database, path: Place) -> None:
         self.path = path
         self._db = db
+        self._losses = db.losses
 
     def close(self) -> None:
         """Close the connection. Closing twice is harmless."""
@@ -67,17 +97,39 @@ class OpenFile:
     ) -> None:
         self.close()
 
-    def _reading(self) -> AbstractContextManager[Database]:
+    @contextmanager
+    def _reading(self) -> Iterator[Database]:
         """Begin a transaction that sees one moment of the playbook, whatever others write meanwhile."""
-        return self._db.reading(self.path)
+        with self._db.reading(self.path) as db:
+            if db.losses != self._losses:
+                self._look_again(db)
+            yield db
 
-    def _writing(self) -> AbstractContextManager[Database]:
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
         """Begin a transaction that writes all or nothing.
 
         Raises StoreBusy where another process holds the write lock for longer than the time-out, and
         StoreUnwritable where something that is not ours would take part.
         """
-        return self._db.writing(self.path)
+        with self._db.writing(self.path) as db:
+            if db.losses != self._losses:
+                self._look_again(db)
+            yield db
+
+    def _look_again(self, db: Database) -> None:
+        """Take note that the connection was lost, and with it, perhaps, what was seen and never kept."""
+        self._losses = db.losses
 
     def _drop_cache(self) -> None:
         """Forget what is in memory, because even past versions were rewritten in the file."""
+
+
+def _call_again(method: Callable[..., Result]) -> Callable[..., Result]:
+    """Return a method that is called again where its connection is lost."""
+
+    @wraps(method)
+    def call(*values: Any, **named: Any) -> Result:
+        return do_again(lambda: method(*values, **named))
+
+    return call

@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ace.errors import StoreBusy, StoreUnwritable
 from ace.runs.records import AnswerFeedback
-from ace.store.connection import connect_shared, disconnect
+from ace.store.connection import connect_shared, disconnect, do_again
 from ace.store.database import Database, Place
 from ace.store.episode_events import EpisodeRow, begin_run, write_row
 
@@ -53,14 +54,7 @@ class EpisodeJournal:
             try:
                 if self._db is None:
                     self._db = connect_shared(self._path, timeout=_WAIT)
-                run = self.run
-                with self._db.writing(self._path) as db:
-                    for row in batch:
-                        if not isinstance(row, AnswerFeedback):
-                            run = run or begin_run(db, "agent", self._task, self._config)
-                            row = replace(row, run=run)
-                        write_row(db, row)
-                self.run = run
+                self.run = do_again(partial(self._add, self._db, batch))
                 self._rows = []
             except (StoreBusy, StoreUnwritable) as error:
                 if not self._waits:
@@ -78,6 +72,17 @@ class EpisodeJournal:
                 if self._closed:
                     disconnect(self._db, self._path)
                     self._db = None
+
+    def _add(self, db: Database, rows: list[EpisodeRow]) -> int | None:
+        """Write rows in one transaction, and return the number of the run that episodes belong to."""
+        run = self.run
+        with db.writing(self._path):
+            for row in rows:
+                if not isinstance(row, AnswerFeedback):
+                    run = run or begin_run(db, "agent", self._task, self._config)
+                    row = replace(row, run=run)
+                write_row(db, row)
+        return run
 
     def close(self) -> None:
         """Write what waits, and close the connection. A row that comes later opens it again for a moment.

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, replace
-from pathlib import Path
 from typing import Any
 
-from ace.errors import MergeConflict, StoreError
+from ace.errors import MergeConflict, StoreConflict, StoreError
 from ace.playbook.alias import Alias
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
 from ace.playbook.model import Add, Delta, Merge, Playbook, Remove, Revise
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
-from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Version
+from ace.runs.records import Branch, Commit, Proposal, Tag, Version
 from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.connection import connect
 from ace.store.database import Database, Place, parse_place
-from ace.store.integrity import backup, verify
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import BulletStore, Ref
 from ace.store.store_memories import MemoryStore
@@ -310,24 +308,26 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
         with self._reading() as db:
             return lineage.read_tags(db)
 
-    # Integrity
-
-    def verify(self) -> list[Problem]:
-        """Derive everything in the file again, and return what differs. An empty list means a sound file.
-
-        It folds the whole history, recomputes every hash and checksum, and counts the rows of every table.
-        """
-        with self._reading() as db:
-            return list(verify.find_problems(db))
-
-    def backup(self, target: str | Path) -> Path:
-        """Copy the file as it is at this moment, while others go on writing, and return `target`.
-
-        Raises InputError where `target` exists. `ace.store.restore` puts a backup back.
-        """
-        return backup.write(self._db, Path(target))
-
     # Inside
+
+    def _look_again(self, db: Database) -> None:
+        """Drop what is in memory. Raises StoreConflict where the head that was seen is gone.
+
+        A server that crashes loses commits that nobody was told are kept; this store may have read one.
+        """
+        super()._look_again(db)
+        head = self._head
+        self._drop_cache()
+        if head is not None:
+            sql = "SELECT hash FROM versions WHERE number = ?"
+            if db.execute(sql, [head.version.number]).fetchone() != (head.version.hash,):
+                raise StoreConflict(
+                    f"{self.path} has lost version {head.version.number} in a crash, before it was kept.",
+                    hint="Read the playbook again, decide again, and commit that.",
+                    expected=head.version.number,
+                    found=lineage.read_branch(db, self.branch_name).version,
+                    bullets=(),
+                )
 
     def _remove_bullets(self, matcher: TextMatcher, author: str) -> None:
         """Remove bullets that hold a forgotten text, on every branch: without it they would say nothing."""

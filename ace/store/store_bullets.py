@@ -6,11 +6,12 @@ about runs.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from ace.playbook.alias import Alias
 from ace.playbook.model import Bullet, Playbook, Status
-from ace.runs.records import Touch
+from ace.runs.records import Touch, Version
 from ace.store import bullet_history, lineage, versions
 from ace.store.connection import OpenFile
 from ace.store.database import Database
@@ -40,6 +41,19 @@ class BulletStore(OpenFile):
 
     branch_name: str
     _seen: int | None = None  # the head's number when this store last looked
+
+    def wait_for_head(self, after: int, *, seconds: float) -> Version | None:
+        """Wait until the branch has a version newer than `after`, and return it; None when the time is up."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with self._reading() as db:
+                head = versions.read(db, self._resolve(db, None))
+            left = deadline - time.monotonic()
+            if head.number > after:
+                return head
+            if left <= 0:
+                return None
+            self._db.wait_for_change(left)
 
     def checkout_part(self, ids: Iterable[str], version: Ref | None = None) -> Playbook:
         """Return the part of a playbook that holds these bullets and all section names.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,13 @@ class RunStore(OpenFile):
     """
 
     branch_name: str
+
+    def lead(self) -> AbstractContextManager[None]:
+        """Be the only learner on the branch of a server until the block ends.
+
+        Raises StoreBusy, which says who learns there. Files on a machine are shared without it.
+        """
+        return self._db.lead(self.branch_name)
 
     def start_run(self, kind: str, task: str, config: dict[str, Any]) -> int:
         """Begin a run, and return its number.

@@ -1,9 +1,9 @@
-"""Taking over what another store has: between a file and a server, in both directions, as often as one likes.
+"""Whole playbooks: verified, copied, and taken over from another store, be it a file or a server.
 
 Only what is missing is copied, in one transaction, row by row as it is: ids, hashes, times and checksums
-stay. A table whose seals are the same in both is not looked at. What is copied is checked on the way: every row
-against its checksum, every version against its hash. It works where one side is ahead of the other; where
-both have what the other lacks, nothing is copied.
+stay. A table whose seals are the same in both is not looked at. What is copied is checked on the way: every
+row against its checksum, every version against its hash. It works where one side is ahead of the other;
+where both have what the other lacks, nothing is copied.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ace.errors import NotAPlaybook, StoreConflict
 from ace.playbook.codec import chain_hash
+from ace.runs.records import Problem
 from ace.store import bullet_history, checked_rows, lineage
 from ace.store.connection import OpenFile
 from ace.store.database import Database
-from ace.store.integrity import seals
+from ace.store.integrity import backup, seals, verify
 from ace.store.sqlite_text import read_column
 
 # Table -> the column by which its rows are in order. Tables that others point to come first.
@@ -74,7 +76,22 @@ class Transfer:
 
 
 class TransferStore(OpenFile):
-    """Take over what another store has. `Store` inherits it."""
+    """Verify, copy and take over whole playbooks. `Store` inherits it."""
+
+    def verify(self) -> list[Problem]:
+        """Derive everything in the playbook again, and return what differs. An empty list means it is sound.
+
+        It folds the whole history, recomputes every hash and checksum, and counts the rows of every table.
+        """
+        with self._reading() as db:
+            return list(verify.find_problems(db))
+
+    def backup(self, target: str | Path) -> Path:
+        """Copy the playbook as it is now to a file, while others go on writing, and return `target`.
+
+        Raises InputError where `target` exists. `ace.store.restore` puts a backup back.
+        """
+        return backup.write(self._db, Path(target))
 
     def pull(self, source: OpenFile) -> Transfer:
         """Take over all that another store has and this one lacks, or nothing; and report what that was.

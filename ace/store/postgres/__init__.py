@@ -1,6 +1,7 @@
 """A playbook on a PostgreSQL server: the same store, over another connection.
 
-server_connection   opening, transactions, the learner's lock, news of heads
+server_connection   opening, transactions, news of heads
+server_session      how a connection is set up, what is refused, the learner's lock
 lost_connection     making a connection again, and what became of a transaction
 server_tables       making the tables, and looking whether they are ours
 server_errors       PostgreSQL's errors as ours

@@ -11,9 +11,6 @@ acknowledged, and nothing that came after it is kept either.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,33 +19,24 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import InputError, NotAPlaybook, StoreBusy, StoreError, StoreUnreachable, StoreUnwritable
+from ace.errors import InputError, NotAPlaybook, StoreError, StoreUnreachable, StoreUnwritable
 from ace.store import schema
 from ace.store.database import Rows, ServerAddress
 from ace.store.integrity import seals
-from ace.store.postgres import server_tables
-from ace.store.postgres.dialect import escape_text, join_inserts, restore_text, translate
-from ace.store.postgres.server_errors import RIGHTS, describe, is_lost, typed_errors
+from ace.store.postgres import server_session, server_tables
+from ace.store.postgres.dialect import join_inserts, translate
+from ace.store.postgres.server_errors import describe, is_lost, typed_errors
+from ace.store.postgres.server_session import NO_ROWS, lock_key
 from ace.store.sqlite_text import read_column
 
 if TYPE_CHECKING:
     import psycopg
 
-OLDEST = 14  # the first version of PostgreSQL that is known to do
-_CLOCK = 300.0  # seconds by which two machines' clocks may differ
-_IDLE = 300_000  # milliseconds: a client that stops inside a transaction keeps others out for so long
 _TOGETHER = 20  # inserts that are sent as one statement
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between tries to connect again
-_SESSION = """SELECT set_config('search_path', '"' || ? || '"', FALSE),
-    set_config('lock_timeout', ?, FALSE), set_config('idle_in_transaction_session_timeout', ?, FALSE),
-    set_config('synchronous_commit', 'off', FALSE)"""
 _FLUSH = "SELECT set_config('synchronous_commit', ?, TRUE), pg_logical_emit_message(TRUE, 'ace', '')"
 _COUNT = """INSERT INTO writers VALUES (?, ?, now())
 ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen = excluded.seen"""
-_TIDY = "DELETE FROM writers WHERE seen < now() - INTERVAL '7 days'"
-_LEADER = """SELECT application_name, coalesce(host(client_addr), 'its machine'), backend_start
-FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted"""
 _KEYS = """SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
 WHERE indisprimary AND indrelid = to_regclass(?) ORDER BY array_position(indkey::int[], attnum::int)"""
 _TEXTS = """SELECT relname, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
@@ -66,7 +54,7 @@ def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeou
     db = ServerConnection(address, timeout=timeout, read_only=read_only)
     try:
         with typed_errors(address):
-            db.check_server()
+            server_session.check_server(db._raw, address)
             version = server_tables.read_version(db, address)
             if version == 0 and (read_only or not create):
                 hint = "`ace learn TASK --playbook URL` makes one."
@@ -78,7 +66,7 @@ def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeou
                 message = f"{address} has schema {version}; this release knows {schema.LATEST}."
                 raise NotAPlaybook(message, hint=hint, path=str(address))
             if not read_only:
-                db.check_writable()
+                server_session.check_writable(db, address)
     except BaseException:
         db.close()
         raise
@@ -106,9 +94,9 @@ class ServerConnection:
         self._trace: Callable[[str], object] | None = None
         self._branches: list[str] = []  # that this connection is the learner of
         self._hears = False
-        self._durable = "on"
+        self._raw: psycopg.Connection[Any]
         with typed_errors(address):
-            self._raw: psycopg.Connection[Any] = self._connect()
+            self._raw, self._durable = server_session.connect(address, timeout)
 
     # SQL
 
@@ -199,7 +187,7 @@ class ServerConnection:
     def _begin_to_write(self) -> None:
         """Begin, and take the write lock, for which the time-out says how long to wait."""
         self.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-        self.execute("SELECT pg_advisory_xact_lock(?)", [_lock_key("write", self.address.schema)])
+        self.execute("SELECT pg_advisory_xact_lock(?)", [lock_key("write", self.address.schema)])
 
     @contextmanager
     def _transaction(self, place: ServerAddress) -> Iterator[None]:
@@ -243,29 +231,6 @@ class ServerConnection:
 
     # Connecting
 
-    def _connect(self) -> psycopg.Connection[Any]:
-        """Make a connection, and set up its session. Raises psycopg's errors."""
-        import psycopg
-
-        options: dict[str, Any] = {
-            "application_name": f"ace {platform.node()} {os.getpid()}"[:63],
-            "client_encoding": "utf8",
-            "connect_timeout": max(2, round(self._timeout)),
-        }
-        if self.address.secret:
-            options["password"] = self.address.secret
-        raw = psycopg.connect(self.address.conninfo, autocommit=True, **options)
-        try:
-            _adapt_texts(raw)
-            milliseconds = str(max(1, round(1000 * self._timeout)))
-            (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
-            self._durable = "on" if durable == "off" else durable
-            raw.execute(translate(_SESSION), [self.address.schema, milliseconds, str(_IDLE)])
-        except BaseException:
-            raw.close()
-            raise
-        return raw
-
     def _connect_again(self, doubt: str = "") -> None:
         """Make the connection again where it was lost, and wait for the server for as long as the time-out.
 
@@ -278,7 +243,7 @@ class ServerConnection:
         deadline, pause = time.monotonic() + self._timeout, _FIRST_PAUSE
         while True:
             try:
-                self._raw = self._connect()
+                self._raw, self._durable = server_session.connect(self.address, self._timeout)
                 break
             except psycopg.Error as error:
                 if time.monotonic() + pause > deadline:
@@ -291,53 +256,7 @@ class ServerConnection:
         self.losses += 1
         self._hears = False
         for branch in self._branches:
-            self._take_lead(branch)
-
-    def check_server(self) -> None:
-        """Raise StoreError for a server that is too old or whose database does not hold UTF-8."""
-        version = self._raw.info.server_version
-        if version < 10_000 * OLDEST:
-            found = f"{version // 10_000}.{version % 10_000}"
-            raise StoreError(
-                f"{self.address} is PostgreSQL {found}; a playbook needs version {OLDEST} or later.",
-                hint="Give the address of a newer server.",
-                path=str(self.address),
-            )
-        encoding = self._raw.info.parameter_status("server_encoding")
-        if encoding != "UTF8":
-            raise StoreError(
-                f"The database at {self.address} holds texts in {encoding}, and cannot hold every text.",
-                hint="Make one with `createdb --encoding=UTF8 --template=template0 NAME`.",
-                path=str(self.address),
-            )
-
-    def check_writable(self) -> None:
-        """Raise StoreUnwritable where this user may not write, or something foreign would act in our writes.
-
-        The clocks of this machine and of the server must agree, because history tells times.
-        """
-        sql = "SELECT extract(epoch FROM clock_timestamp())::float8"
-        (server_clock,) = self.execute(sql).fetchone()
-        behind = server_clock - time.time()
-        if abs(behind) > _CLOCK:
-            direction = "behind" if behind > 0 else "ahead of"
-            raise StoreUnwritable(
-                f"The clock of this machine is {abs(behind) / 60:.0f} minutes {direction} that of"
-                f" {self.address}: history would tell wrong times.",
-                hint="Set the clock, as with NTP. Until then the playbook can be read.",
-                path=str(self.address),
-            )
-        rights = "SELECT bool_and(has_table_privilege(oid, 'SELECT, INSERT')) FROM pg_class"
-        ours = "relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?)"
-        (may_write,) = self.execute(f"{rights} WHERE {ours}", [self.address.schema]).fetchone()
-        if not may_write:
-            message = f"{self.address} does not let user {self._raw.info.user} write to the playbook."
-            raise StoreUnwritable(message, hint=RIGHTS, path=str(self.address))
-        for problem in server_tables.find_foreign(self, self.address):
-            hint = "Look at it, and remove it with psql: it would take part in every write."
-            raise StoreUnwritable(
-                f"{self.address} can only be read: {problem}", hint=hint, path=str(self.address)
-            )
+            server_session.take_lead(self, self.address, branch)
 
     def create(self) -> None:
         """Make the tables, unless another process was faster."""
@@ -395,7 +314,7 @@ class ServerConnection:
         """Be the only learner on a branch until the block ends. Raises StoreBusy, which says who is."""
         with typed_errors(self.address):
             self._connect_again()
-            self._take_lead(branch)
+            server_session.take_lead(self, self.address, branch)
         self._branches.append(branch)
         try:
             yield
@@ -404,25 +323,8 @@ class ServerConnection:
             if not self._raw.closed:  # a lost connection leads nothing
                 with typed_errors(self.address):
                     self.execute(
-                        "SELECT pg_advisory_unlock(?)", [_lock_key("learn", self.address.schema, branch)]
+                        "SELECT pg_advisory_unlock(?)", [lock_key("learn", self.address.schema, branch)]
                     )
-
-    def _take_lead(self, branch: str) -> None:
-        """Take the learner's lock of a branch, or raise StoreBusy with who holds it."""
-        key = _lock_key("learn", self.address.schema, branch)
-        (is_free,) = self._raw.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() or (False,)
-        if is_free:
-            return
-        unsigned = key % (1 << 64)
-        row = self.execute(_LEADER, [unsigned >> 32, unsigned & 0xFFFFFFFF]).fetchone()
-        who = "Somebody else"
-        if row is not None:
-            who = f"{row[0] or 'Another program'} (from {row[1]}, since {row[2]:%Y-%m-%d %H:%M} UTC)"
-        raise StoreBusy(
-            f"{who} learns on branch {branch} of {self.address} already.",
-            hint="Wait until it is done, or learn on another branch. What was reported is kept for it.",
-            path=str(self.address),
-        )
 
     def copy_to(self, target: Path) -> None:
         """Write one moment of the whole playbook to a file, as `ace playbook pull` does."""
@@ -433,61 +335,3 @@ class ServerConnection:
         with TransferStore(db, target) as copy:
             copy.pull(OpenFile(self, self.address))
             db.execute("PRAGMA journal_mode = DELETE")  # one file, without the two beside it
-
-
-class NoRows:
-    """Stand for the result of a statement that has none."""
-
-    description = ()
-
-    def fetchone(self) -> None:
-        """Return None: there is no row."""
-
-    def fetchall(self) -> list[Any]:
-        """Return no rows."""
-        return []
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-
-NO_ROWS = NoRows()
-
-
-def _lock_key(*words: str) -> int:
-    """Return the number of an advisory lock, one for each purpose, schema and branch."""
-    digest = hashlib.sha256(" ".join(["ace", *words]).encode()).digest()
-    return int.from_bytes(digest[:8], signed=True)
-
-
-def _adapt_texts(raw: psycopg.Connection[Any]) -> None:
-    """Make a connection store True as 1, as SQLite does, and texts that hold a NUL."""
-    from psycopg.adapt import Dumper, Loader
-    from psycopg.types.string import StrDumperUnknown
-
-    class BoolDumper(Dumper):
-        """Store True as 1."""
-
-        oid = 20  # BIGINT
-
-        def dump(self, obj: Any) -> bytes:
-            """Return the number."""
-            return b"1" if obj else b"0"
-
-    class TextDumper(StrDumperUnknown):
-        """Store texts that hold a NUL."""
-
-        def dump(self, obj: str) -> Any:
-            """Return the bytes."""
-            return super().dump(escape_text(obj))
-
-    class TextLoader(Loader):
-        """Read such texts."""
-
-        def load(self, data: Any) -> str:
-            """Return the text."""
-            return restore_text(bytes(data).decode())
-
-    raw.adapters.register_dumper(bool, BoolDumper)
-    raw.adapters.register_dumper(str, TextDumper)
-    raw.adapters.register_loader("text", TextLoader)

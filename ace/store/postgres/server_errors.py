@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import psycopg
 
 DAMAGED = "`ace playbook pull FILE` saves what can still be read."
-RIGHTS = "Ask for `GRANT CREATE ON DATABASE`, or for a schema: `CREATE SCHEMA ace AUTHORIZATION user`."
+RIGHTS = (
+    "To make one, ask for `CREATE SCHEMA ace AUTHORIZATION user`; to write to one, for"
+    " `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ace TO user`."
+)
 _TABLES = "Somebody has changed its tables. " + DAMAGED
 _ROOM = "Free some space on the server: everything acknowledged so far is kept."
 _AGAIN = "Try again when it is done: nothing was written."
