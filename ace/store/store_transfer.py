@@ -52,6 +52,15 @@ _KEYS = {
     "memories": ("number",),
     "forgotten": ("number",),
 }
+# Table whose rows change -> the columns that stay.
+_FIXED = {
+    "runs": ("kind", "task", "config", "started"),
+    "branches": ("base",),
+    "versions": ("hash",),
+    "episode_events": ("event",),
+    "memories": ("id", "subject", "attribute", "value", "since"),
+    "forgotten": ("memory",),
+}
 _HISTORY = ("operations", "bullet_history", "sections")  # rows of versions, without checksums
 _BULLETS = f"""SELECT id, {bullet_history.STATE} FROM bullets
 WHERE id IN (SELECT DISTINCT bullet FROM bullet_history WHERE version > ?)"""  # noqa: S608 (our own names)
@@ -196,15 +205,15 @@ class _TableCopy:
 
 def _is_newer(table: str, row: Row, old: Row) -> bool:
     """Return whether a row can be a later state of another with the same key."""
-    if table == "versions":
-        return bool(row["number"] == 0 and row["hash"] == old["hash"])
+    if any(row[name] != old[name] for name in _FIXED.get(table, ())):
+        return False
     if table == "branches":
         return bool(row["version"] >= old["version"])
     if table == "runs":
         return old["ended"] is None or (row["ended"] or "") > old["ended"]
     if table == "memories":
         return old["until"] is None
-    return True
+    return table != "versions" or row["number"] == 0
 
 
 def _values(table: str, row: Row) -> list[Any]:
