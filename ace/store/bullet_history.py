@@ -16,9 +16,9 @@ from typing import Any
 from immutables import Map
 
 from ace.playbook.model import Bullet, Playbook, Status
-from ace.runs.records import Version
+from ace.runs.records import Branch, Version
 from ace.store import lineage
-from ace.store.database import Database
+from ace.store.database import Database, Rows
 from ace.store.lineage import Line
 from ace.store.schema import damage_error
 from ace.store.sqlite_text import read_column, to_json, to_text
@@ -38,6 +38,7 @@ _CHANGED = """WITH
             ORDER BY h.version DESC LIMIT 1)) FROM part) FROM changed)
 SELECT latest.bullet, {} FROM latest LEFT JOIN bullet_history AS h
     ON h.version = latest.version AND h.bullet = latest.bullet"""
+_POSITION = "SELECT next_position FROM versions WHERE number = ?"
 _PART = "(?, CAST(? AS BIGINT))"
 UPSERT = """INSERT INTO bullets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     section = excluded.section, content = excluded.content, provenance = excluded.provenance,
@@ -77,13 +78,19 @@ def read_main(db: Database, version: int) -> Playbook:
     return Playbook(bullets, sections, next_position(db, version))
 
 
-def read_part(db: Database, version: int, ids: Iterable[str]) -> Playbook:
-    """Return the part of a version's playbook that holds these bullets, and all section names."""
-    line = lineage.trace_line(db, version)
+def read_part(db: Database, version: int, ids: Iterable[str], head: Branch | None = None) -> Playbook:
+    """Return the part of a version's playbook that holds these bullets, and all section names.
+
+    `head` is that of `lineage.trace_line`. All is asked for before anything is read.
+    """
+    line = lineage.trace_line(db, version, head)
     test = "bullet IN (SELECT value FROM json_each(?))"
     rows = _select_latest(db, line, f"bullet, {STATE}", test, [to_json(list(ids))])
+    sections = _select_sections(db, line)
+    position = db.execute(_POSITION, [version])
     bullets = Map((bullet.id, bullet) for bullet in rows_to_bullets(rows))
-    return Playbook(bullets, _read_sections(db, line), next_position(db, version))
+    names = tuple(intern(name) for (name,) in sections)
+    return Playbook(bullets, names, _to_position(position, version))
 
 
 def list_ids(db: Database, version: int, beginning: str) -> dict[str, Status]:
@@ -126,15 +133,15 @@ def _is_main_head(db: Database, version: int) -> bool:
 
 def _select_latest(
     db: Database, line: Line, columns: str, test: str, values: Sequence[str]
-) -> list[tuple[Any, ...]]:
-    """Return columns of each bullet's newest row on a line, by id, of those for which `test` holds.
+) -> Iterator[tuple[Any, ...]]:
+    """Ask for columns of each bullet's newest row on a line, by id, of those for which `test` holds.
 
     SQLite takes columns beside a max() from the row that has it.
     """
     condition, limits = lineage.line_condition(line)
     sql = f"""SELECT {columns}, max(version) FROM bullet_history
         WHERE {test} AND {condition} GROUP BY bullet ORDER BY bullet"""  # noqa: S608 (our own names)
-    return [row[:-1] for row in db.execute(sql, [*values, *limits])]
+    return (row[:-1] for row in db.execute(sql, [*values, *limits]))
 
 
 def record(db: Database, version: Version, before: Playbook, after: Playbook, ids: Iterable[str]) -> None:
@@ -158,7 +165,12 @@ def record(db: Database, version: Version, before: Playbook, after: Playbook, id
 
 def next_position(db: Database, version: int) -> int:
     """Return the position that the next bullet gets after a version: about how many were ever added."""
-    row = db.execute("SELECT next_position FROM versions WHERE number = ?", [version]).fetchone()
+    return _to_position(db.execute(_POSITION, [version]), version)
+
+
+def _to_position(rows: Rows, version: int) -> int:
+    """Read the answer to `_POSITION`."""
+    row = rows.fetchone()
     if row is None:
         raise damage_error(f"Version {version} is missing.")
     return int(row[0])
@@ -193,6 +205,10 @@ def rows_to_bullets(rows: Iterable[tuple[Any, ...]]) -> Iterator[Bullet]:
 
 def _read_sections(db: Database, line: Line) -> tuple[str, ...]:
     """Return the names of the sections on a line, in order of first use."""
+    return tuple(intern(name) for (name,) in _select_sections(db, line))
+
+
+def _select_sections(db: Database, line: Line) -> Rows:
+    """Ask for the names of the sections on a line, in order of first use."""
     condition, values = lineage.line_condition(line)
-    sql = f"SELECT name FROM sections WHERE {condition} ORDER BY place"  # noqa: S608
-    return tuple(map(intern, read_column(db, sql, values)))
+    return db.execute(f"SELECT name FROM sections WHERE {condition} ORDER BY place", values)  # noqa: S608

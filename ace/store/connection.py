@@ -56,13 +56,17 @@ def do_again(work: Callable[[], Result]) -> Result:
 
     Raises StoreUnreachable where the connection stays lost, or is lost again and again.
     """
-    for _ in range(_TRIES):
+    left = _TRIES
+    while True:
         try:
             return work()
         except StoreUnreachable as error:
+            left -= 1
             if not error.details.get("again"):
                 raise
-    return work()
+            if not left:
+                error.details["again"] = False  # whoever called this does not begin anew either
+                raise
 
 
 class OpenFile:

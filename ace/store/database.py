@@ -168,6 +168,9 @@ class Database(Sql, Protocol):
     def typed_errors(self, place: Any) -> AbstractContextManager[None]:
         """Convert every error of the database that leaves the block to one of ours, which names the place."""
 
+    def read_seals(self) -> list[tuple[str, int, bytes]]:
+        """Return the seals as they are: table, number of rows, sum of their checksums."""
+
     def find_damage(self) -> Iterator[str]:
         """Yield what the database itself finds wrong, and what stands in the schema that is not ours."""
 

@@ -99,11 +99,14 @@ def resolve(db: Database, wanted: int | str) -> int:
     return int(row[0])
 
 
-def trace_line(db: Database, number: int) -> Line:
+def trace_line(db: Database, number: int, head: Branch | None = None) -> Line:
     """Return the line of versions behind a version, itself included, back to version 0.
 
-    Merges are not followed. Raises NotAPlaybook where the line is broken.
+    `head` is its branch, where it is known that the version is the newest there: main's needs no look. Merges
+    are not followed. Raises NotAPlaybook where the line is broken.
     """
+    if head is not None and head.base is None:
+        return ((head.name, number),)
     parts: list[tuple[str, int]] = []
     at: int | None = number
     sql = """SELECT branch, base FROM versions JOIN branches ON branches.name = versions.branch

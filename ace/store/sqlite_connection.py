@@ -174,6 +174,10 @@ class PlaybookConnection(sqlite3.Connection):
             finally:
                 self.unsettled = None
 
+    def read_seals(self) -> list[tuple[str, int, bytes]]:
+        """Return the seals as they are: table, number of rows, sum of their checksums."""
+        return self.execute(seals.READ).fetchall()
+
     def find_damage(self) -> Iterator[str]:
         """Ask SQLite itself, and compare all definitions with those of a new file."""
         for (line,) in self.execute("PRAGMA integrity_check"):

@@ -157,9 +157,14 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
             for operation in delta
         )
         with self._writing() as db:
-            head = self._read_head(db) if whole else self._read_touched(db, delta, aliases)
-            at = head.version.number
-            versions.check_rebase(db, at if expect is None else expect, at, delta)
+            state = versions.read_branch_state(db, self.branch_name)
+            at = state[0].version
+            versions.check_rebase(db, at if expect is None else expect, state[0], delta)
+            known = self._head
+            if whole and known is not None and known.version.number == at:
+                head = Head(state[0], known.version, known.playbook, *state[1:])
+            else:  # others have written: only what the delta touches is read while they wait
+                known, head = None, self._read_touched(db, state, delta, aliases)
             if run is not None:
                 read_run(db, run)  # raises for an unknown one
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
@@ -175,7 +180,9 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
                 add_step(db, run, step, number)
         self._seen = number  # after COMMIT: a transaction that fails must not move it
         if whole:
-            self._head, self._seen = head, head.version.number
+            if known is None:
+                head = replace(head, playbook=self.checkout(number))
+            self._head, self._seen = head, number
         return Commit(head.version, head.playbook, rejections)
 
     def revert(self, to: Ref, *, author: str, reason: str) -> Commit:
@@ -351,20 +358,26 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
         if len(self._past) > _CACHED:
             del self._past[next(iter(self._past))]
 
-    def _read_touched(self, db: Database, delta: Delta, aliases: Sequence[Alias]) -> Head:
-        """Return the head with only those bullets that a commit looks at."""
-        branch = lineage.read_branch(db, self.branch_name)
+    def _read_touched(
+        self, db: Database, state: tuple[Branch, int, str], delta: Delta, aliases: Sequence[Alias]
+    ) -> Head:
+        """Return the head (`state` is that of its branch) with only those bullets that a commit looks at."""
+        branch, next_number, checksum = state
         ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
-        playbook = bullet_history.read_part(db, branch.version, ids)
-        return Head(branch, versions.read(db, branch.version), playbook)
+        asked = versions.ask(db, branch.version)
+        playbook = bullet_history.read_part(db, branch.version, ids, branch)
+        return Head(branch, versions.read(db, branch.version, asked), playbook, next_number, checksum)
 
     def _read_head(self, db: Database) -> Head:
         """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
-        branch = lineage.read_branch(db, self.branch_name)
+        branch, next_number, checksum = versions.read_branch_state(db, self.branch_name)
         head = self._head
         if head is None or head.version.number != branch.version:
             playbook = self._checkout(db, branch.version)
-            self._head = head = Head(branch, versions.read(db, branch.version), playbook)
+            version = versions.read(db, branch.version)
+        else:
+            playbook, version = head.playbook, head.version
+        self._head = head = Head(branch, version, playbook, next_number, checksum)
         self._seen = branch.version
         return head
 

@@ -15,13 +15,14 @@ from ace.playbook.delta import apply_each, touched_ids
 from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
 from ace.runs.records import Branch, Touch, Version
 from ace.store import bullet_history, checked_rows, lineage
-from ace.store.database import Database
+from ace.store.database import Database, Rows
 from ace.store.sqlite_text import now, parse_strings, read_column, to_text
 
 _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
     (SELECT count(*) FROM operations WHERE version = number) FROM versions"""
 
-_NEXT = "SELECT max(number) + 1, (SELECT checksum FROM branches WHERE name = ?) FROM versions"
+_BRANCH = """SELECT name, version, base, created, checksum, (SELECT max(number) + 1 FROM versions)
+FROM branches WHERE name = ?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,33 @@ class Head:
     version: Version
     playbook: Playbook
 
+    next_number: int
+    """That of the next version, of whatever branch, while nobody else writes."""
 
-def read(db: Database, number: int) -> Version:
+    checksum: str
+    """Of the branch's row."""
+
+
+def ask(db: Database, number: int) -> Rows:
+    """Ask for a version, whose one row `read` takes; meanwhile more can be asked for."""
+    return db.execute(f"{_VERSIONS} WHERE number = ?", [number])
+
+
+def read(db: Database, number: int, asked: Rows | None = None) -> Version:
     """Return a version. Raises UnknownVersion, which lists what there is."""
-    row = db.execute(f"{_VERSIONS} WHERE number = ?", [number]).fetchone()
+    row = (asked or ask(db, number)).fetchone()
     if row is None:
         lineage.resolve(db, number)  # raises
     return Version(*row)
+
+
+def read_branch_state(db: Database, name: str) -> tuple[Branch, int, str]:
+    """Return a branch, the number of the next version, and the checksum of the branch's row, in one look."""
+    row = db.execute(_BRANCH, [name]).fetchone()
+    if row is None:
+        lineage.read_branch(db, name)  # raises
+    *branch, checksum, number = row
+    return Branch(*branch), int(number), str(checksum)
 
 
 def read_log(db: Database, line: lineage.Line | None, limit: int | None) -> list[Version]:
@@ -93,19 +114,25 @@ def _read_grounds(db: Database, version: Version, operation: Operation, bullet: 
     return tuple(dict.fromkeys(episodes))
 
 
-def check_rebase(db: Database, base: int, head: int, delta: Delta) -> None:
-    """Raise StoreConflict if a delta decided on version `base` no longer holds at version `head`.
+def check_rebase(db: Database, base: int, branch: Branch, delta: Delta) -> None:
+    """Raise StoreConflict if a delta decided on version `base` no longer holds at the head of a branch.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
     order. A vote on a bullet that was removed is rejected like any operation that cannot apply. The error's
-    details name the bullets; there are none where `base` is not behind `head` at all. Raises UnknownVersion
+    details name the bullets; there are none where `base` is not behind the head at all. Raises UnknownVersion
     for a base that is not there.
     """
+    head = branch.version
     if base == head:
         return
-    read(db, base)
-    line = lineage.trace_line(db, head)
-    if lineage.last_common(db, base, head) != base:
+    line = lineage.trace_line(db, head, branch)
+    condition, values = lineage.line_condition(line, "number")
+    sql = f"""SELECT operation FROM operations JOIN versions ON number = version
+        WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
+    asked = ask(db, base)
+    operations = db.execute(sql, [base, *values])
+    own_branch = read(db, base, asked).branch
+    if not any(name == own_branch and base <= last for name, last in line):
         raise StoreConflict(
             f"Version {base} is not behind version {head} of branch {line[0][0]}.",
             hint="Decide on a version of this branch, or merge the other branch.",
@@ -113,10 +140,7 @@ def check_rebase(db: Database, base: int, head: int, delta: Delta) -> None:
             found=head,
             bullets=(),
         )
-    condition, values = lineage.line_condition(line, "number")
-    sql = f"""SELECT operation FROM operations JOIN versions ON number = version
-        WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
-    since = delta_from_json(f"[{','.join(read_column(db, sql, [base, *values]))}]")
+    since = delta_from_json(f"[{','.join(text for (text,) in operations)}]")
     edited = touched_by(operation for operation in delta if not isinstance(operation, Vote))
     edited_since = touched_by(operation for operation in since if not isinstance(operation, Vote))
     bullets = tuple(sorted(edited & edited_since))
@@ -156,7 +180,7 @@ def append(
     if not applied and not merged:
         return head, tuple(rejections)
 
-    number, branch_checksum = db.execute(_NEXT, [head.branch.name]).fetchone()
+    number = head.next_number
     author, reason = to_text(author), to_text(reason)
     parents = head.version.hash
     if merged:
@@ -181,9 +205,9 @@ def append(
     db.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", rows)
     bullet_history.record(db, version, head.playbook, after, sorted(touched_by(applied)))
     branch = replace(head.branch, version=number)
-    checked_rows.insert(db, "branches", [astuple(branch)], key="name", replaced=[branch_checksum])
+    checked_rows.insert(db, "branches", [astuple(branch)], key="name", replaced=[head.checksum])
     db.announce(branch.name, number)
-    return Head(branch, version, after), tuple(rejections)
+    return Head(branch, version, after, number + 1, ""), tuple(rejections)
 
 
 def touched_by(operations: Iterable[Operation]) -> set[str]:

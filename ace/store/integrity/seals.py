@@ -21,7 +21,7 @@ Value = str | int | float | None
 ALL = "1 = 1"  # chooses every row
 
 _MODULUS = 1 << 256
-_READ = """SELECT name, "rows", digest FROM seals WHERE name IN (SELECT value FROM json_each(?))"""
+READ = 'SELECT name, "rows", digest FROM seals'
 _WRITE = """INSERT INTO seals VALUES {} ON CONFLICT (name) DO UPDATE SET
     "rows" = excluded."rows", digest = excluded.digest, checksum = excluded.checksum"""
 
@@ -78,7 +78,7 @@ def update_seal(db: Sql, table: str, added: Collection[str], removed: Collection
     """Count rows with these checksums in or out: at once, or when the transaction of a store settles them."""
     changes: Changes | None = getattr(db, "unsettled", None)
     if changes is None:  # a migration
-        _write_seals(db, {table: (list(added), list(removed))})
+        _write_seals(db, db.execute(READ).fetchall(), {table: (list(added), list(removed))})
     else:
         came, went = changes.setdefault(table, ([], []))
         came += added
@@ -90,13 +90,15 @@ def settle(db: Database) -> None:
     if db.unsettled:
         changes = dict(db.unsettled)
         db.unsettled.clear()
-        _write_seals(db, changes)
+        _write_seals(db, db.read_seals(), changes)
 
 
-def _write_seals(db: Sql, changes: Changes) -> None:
+def _write_seals(db: Sql, present: Iterable[tuple[str, int, bytes]], changes: Changes) -> None:
     """Bring the seals of tables up to date. A table without a seal is left to `find_problems`."""
     values = list[Value | bytes]()
-    for table, rows, digest in db.execute(_READ, [json.dumps(list(changes))]).fetchall():
+    for table, rows, digest in present:
+        if table not in changes:
+            continue
         added, removed = changes[table]
         rows += len(added) - len(removed)
         total = int.from_bytes(digest) + sum_checksums(table, added) - sum_checksums(table, removed)

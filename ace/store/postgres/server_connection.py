@@ -89,6 +89,7 @@ class ServerConnection:
         self._read_only = read_only
         self._name = uuid.uuid4().hex
         self.unsettled: seals.Changes | None = None
+        self._seals: Rows | None = None  # what was asked for when the transaction began
         self._queue: list[tuple[str, Sequence[Any]]] = []  # inserts that were not sent yet
         self._number = 0  # of the last transaction that wrote
         self._trace: Callable[[str], object] | None = None
@@ -170,6 +171,7 @@ class ServerConnection:
         try:
             with self._transaction(place):
                 self._begin_to_write()
+                self._seals = self.execute(seals.READ)
                 self.unsettled = {}
                 yield self
                 seals.settle(self)
@@ -181,7 +183,7 @@ class ServerConnection:
             if self._number != number or not self._was_kept(number):
                 raise
         finally:
-            self.unsettled = None
+            self.unsettled = self._seals = None
             self._queue.clear()
 
     def _begin_to_write(self) -> None:
@@ -268,6 +270,11 @@ class ServerConnection:
             self.execute(_FLUSH, [self._durable])
 
     # What each database does in its own way
+
+    def read_seals(self) -> list[tuple[str, int, bytes]]:
+        """Return the seals as they are: those that were asked for with the lock, the first time."""
+        asked, self._seals = self._seals, None
+        return (asked or self.execute(seals.READ)).fetchall()
 
     def find_damage(self) -> Iterator[str]:
         """Compare what acts in our writes, and the columns, with those of a new playbook."""
