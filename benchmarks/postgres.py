@@ -2,10 +2,9 @@
 
     python benchmarks/postgres.py --out benchmarks/results
 
-It starts a server of its own, with PostgreSQL's own settings, which waits for the disk at every commit. Commits
-of one operation and transactions of one INSERT take turns, so both meet the same disk. Then 1 to 16 processes
-add different bullets to one playbook, as fast as they can; sizes take turns, because machines are never quiet.
-Writes postgres.json and a table, postgres.md.
+It starts a server of its own with PostgreSQL's own settings, which waits for the disk at every commit.
+Commits of one operation and transactions of one INSERT take turns, so both meet the same disk. Then 1 to 16
+processes add different bullets to one playbook, as fast as they can, in rounds. Writes postgres.json and a table, postgres.md.
 """
 
 from __future__ import annotations
@@ -41,7 +40,8 @@ with Store.open(place, timeout=600) as store:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(int(count)):
-        store.commit((Add(f"{name}-{number}", "notes", "text"),), author=name, reason=str(number))
+        delta = (Add(f"{name}-{number}", "notes", "text"),)
+        store.commit(delta, author=name, reason=str(number), whole=False)
 """
 
 
@@ -162,7 +162,8 @@ def write_page(measured: dict[str, Any]) -> str:
         f"| ratio | {commit['median'] / insert['median']:.2f} |"
         f" {commit['fastest_tenth'] / insert['fastest_tenth']:.2f} |",
         "",
-        "Commits a second of processes that add different bullets to one playbook, none lost, all hashes verified:",
+        "Commits a second of processes that add different bullets to one playbook; none was lost, and all"
+        " hashes verify:",
         "",
         "| writers | median | rounds | of one writer |",
         "| --- | --- | --- | --- |",

@@ -2,7 +2,8 @@
 
 Where to begin reading: `store`, whose methods are one transaction each.
 
-    store           the playbook file: versions, branches, tags
+    store           the playbook: its versions
+    store_names     their names: branches and tags
     store_bullets   its bullets one by one
     store_runs      its runs, episodes, proposals, feedback and calls
     store_memories  its memories

@@ -46,18 +46,21 @@ UPSERT = """INSERT INTO bullets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (
     harmful = excluded.harmful, position = excluded.position"""
 
 
-def move(db: Database, playbook: Playbook, here: int, there: int) -> Playbook:
+def move(db: Database, playbook: Playbook, here: int, there: int, head: Branch | None = None) -> Playbook:
     """Return the playbook of version `there`, starting from that of version `here`.
 
-    The two may be on any branches, in any order. Raises NotAPlaybook where rows are missing or unreadable.
+    The two may be on any branches, in any order. `head` is that of `lineage.trace_line`, where `here` is
+    behind `there`. Raises NotAPlaybook where rows are missing or unreadable.
     """
     if here == there:
         return playbook
-    line = lineage.trace_line(db, there)
+    line = lineage.trace_line(db, there, head)
     ends = [name_or_last for part in line for name_or_last in part]
     sql = _CHANGED.format(", ".join([_PART] * len(line)), STATE)
-    common = lineage.last_common(db, here, there)
-    rows = db.execute(sql, [*ends, common, max(here, there)]).fetchall()
+    common = here if len(line) == 1 and head is not None else lineage.last_common(db, here, there)
+    rows = db.execute(sql, [*ends, common, max(here, there)])
+    sections = _select_sections(db, line)
+    position = db.execute(_POSITION, [there])
     bullets = playbook.bullets.mutate()
     present = []
     for row in rows:
@@ -67,7 +70,8 @@ def move(db: Database, playbook: Playbook, here: int, there: int) -> Playbook:
             present.append(row)
     for bullet in rows_to_bullets(present):
         bullets[bullet.id] = bullet
-    return Playbook(bullets.finish(), _read_sections(db, line), next_position(db, there))
+    names = tuple(intern(name) for (name,) in sections)
+    return Playbook(bullets.finish(), names, _to_position(position, there))
 
 
 def read_main(db: Database, version: int) -> Playbook:

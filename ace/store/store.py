@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, replace
+from functools import partial
 from typing import Any
 
 from ace.errors import MergeConflict, StoreConflict, StoreError
@@ -17,14 +18,16 @@ from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
 from ace.playbook.model import Add, Delta, Merge, Playbook, Remove, Revise
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
-from ace.runs.records import Branch, Commit, Proposal, Tag, Version
+from ace.runs.records import Commit, Proposal, Version
 from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
-from ace.store.connection import connect
+from ace.store.bullet_history import move
+from ace.store.connection import connect, do_again
 from ace.store.database import Database, Place, parse_place
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
-from ace.store.store_bullets import BulletStore, Ref
+from ace.store.store_bullets import Ref
 from ace.store.store_memories import MemoryStore
+from ace.store.store_names import NameStore
 from ace.store.store_runs import RunStore, add_step, read_run
 from ace.store.store_transfer import TransferStore
 from ace.store.versions import Head
@@ -33,7 +36,7 @@ from ace.task.types import Episode
 _CACHED = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
 
 
-class Store(BulletStore, MemoryStore, RunStore, TransferStore):
+class Store(NameStore, MemoryStore, RunStore, TransferStore):
     """Keep a playbook with its history. Use as a context manager, or call `close()`.
 
     `path` is its file. Every method raises StoreBusy where another
@@ -157,14 +160,9 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
             for operation in delta
         )
         with self._writing() as db:
-            state = versions.read_branch_state(db, self.branch_name)
-            at = state[0].version
-            versions.check_rebase(db, at if expect is None else expect, state[0], delta)
-            known = self._head
-            if whole and known is not None and known.version.number == at:
-                head = Head(state[0], known.version, known.playbook, *state[1:])
-            else:  # others have written: only what the delta touches is read while they wait
-                known, head = None, self._read_touched(db, state, delta, aliases)
+            head, is_whole = self._choose_head(db, delta, aliases, whole)
+            at = head.version.number
+            versions.check_rebase(db, at if expect is None else expect, head.branch, delta)
             if run is not None:
                 read_run(db, run)  # raises for an unknown one
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
@@ -180,9 +178,10 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
                 add_step(db, run, step, number)
         self._seen = number  # after COMMIT: a transaction that fails must not move it
         if whole:
-            if known is None:
-                head = replace(head, playbook=self.checkout(number))
-            self._head, self._seen = head, number
+            if not is_whole:
+                head = do_again(partial(self._catch_up, head))  # which must not commit again
+            self._head = head
+            self._seen = number
         return Commit(head.version, head.playbook, rejections)
 
     def revert(self, to: Ref, *, author: str, reason: str) -> Commit:
@@ -272,16 +271,6 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
             second = lineage.resolve(db, b)
             return diff(self._checkout(db, first), self._checkout(db, second))
 
-    # Names
-
-    def branch(self, name: str, at: Ref | None = None) -> Branch:
-        """Begin a branch at a version: the head by default. Call `switch` to work on it.
-
-        Raises InputError for a name that a branch or tag has already, or that cannot name a version.
-        """
-        with self._writing() as db:
-            return lineage.add_branch(db, name, self._resolve(db, at))
-
     def switch(self, branch: str) -> Version:
         """Work on another branch from now on, and return its head. Raises UnknownVersion."""
         with self._reading() as db:
@@ -290,30 +279,6 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
                 self._cache(self._head.version.number, self._head.playbook)
             self.branch_name, self._head = branch, None
             return versions.read(db, self._resolve(db, None))
-
-    def branches(self) -> list[Branch]:
-        """Return all branches: main first, then by age."""
-        with self._reading() as db:
-            return lineage.read_branches(db)
-
-    def tag(self, name: str, version: Ref | None = None) -> Tag:
-        """Name a version, the head by default. An existing tag moves; where it stood stays on record.
-
-        Raises InputError for the name of a branch, or a name that cannot name a version.
-        """
-        with self._writing() as db:
-            lineage.set_tag(db, name, self._resolve(db, version))
-            return next(tag for tag in lineage.read_tags(db) if tag.name == name)
-
-    def untag(self, name: str) -> None:
-        """Take a tag away. The version stays. Raises UnknownVersion for a tag that is not there."""
-        with self._writing() as db:
-            lineage.set_tag(db, name, None)
-
-    def tags(self) -> list[Tag]:
-        """Return all tags by name."""
-        with self._reading() as db:
-            return lineage.read_tags(db)
 
     # Inside
 
@@ -358,15 +323,32 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
         if len(self._past) > _CACHED:
             del self._past[next(iter(self._past))]
 
-    def _read_touched(
-        self, db: Database, state: tuple[Branch, int, str], delta: Delta, aliases: Sequence[Alias]
-    ) -> Head:
-        """Return the head (`state` is that of its branch) with only those bullets that a commit looks at."""
-        branch, next_number, checksum = state
+    def _choose_head(
+        self, db: Database, delta: Delta, aliases: Sequence[Alias], whole: bool
+    ) -> tuple[Head, bool]:
+        """Return the head that a commit goes on from, and whether its playbook is whole.
+
+        It is, where that is wanted and in memory. Otherwise others have written, or this store has not read
+        it: then only the bullets that the commit looks at are read, while others wait.
+        """
+        branch, next_number, checksum = versions.read_branch_state(db, self.branch_name)
+        known = self._head
+        if whole and known is not None and known.version.number == branch.version:
+            return Head(branch, known.version, known.playbook, next_number, checksum), True
         ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
         asked = versions.ask(db, branch.version)
         playbook = bullet_history.read_part(db, branch.version, ids, branch)
-        return Head(branch, versions.read(db, branch.version, asked), playbook, next_number, checksum)
+        version = versions.read(db, branch.version, asked)
+        return Head(branch, version, playbook, next_number, checksum), False
+
+    def _catch_up(self, head: Head) -> Head:
+        """Return the head that this store has just committed with its whole playbook."""
+        known = self._head
+        with self._reading() as db:
+            if known is not None and known.branch.name == head.branch.name and head.branch.base is None:
+                here, there = known.version.number, head.version.number
+                return replace(head, playbook=move(db, known.playbook, here, there, head.branch))
+            return replace(head, playbook=self._checkout(db, head.version.number))
 
     def _read_head(self, db: Database) -> Head:
         """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
@@ -404,6 +386,6 @@ class Store(BulletStore, MemoryStore, RunStore, TransferStore):
                 nearest = main
                 playbooks[main] = bullet_history.read_main(db, main)
                 self._cache(main, playbooks[main])
-        playbook = bullet_history.move(db, playbooks[nearest], nearest, number)
+        playbook = move(db, playbooks[nearest], nearest, number)
         self._cache(number, playbook)
         return playbook

@@ -178,13 +178,17 @@ class ServerConnection:
                 self._number = number
                 self.execute(_COUNT, [self._name, number])
                 self.execute("COMMIT")
-                self.execute(_FLUSH, [self._durable])
+                self._flush()
         except StoreUnreachable:
             if self._number != number or not self._was_kept(number):
                 raise
         finally:
             self.unsettled = self._seals = None
             self._queue.clear()
+
+    def _flush(self) -> None:
+        """Wait until the disk has all that was committed on this connection."""
+        self._raw.execute(translate(_FLUSH), [self._durable])
 
     def _begin_to_write(self) -> None:
         """Begin, and take the write lock, for which the time-out says how long to wait."""
@@ -225,7 +229,7 @@ class ServerConnection:
                 self._begin_to_write()
                 row = self.execute("SELECT number FROM writers WHERE id = ?", [self._name]).fetchone()
                 self.execute("COMMIT")
-                self.execute(_FLUSH, [self._durable])
+                self._flush()
             finally:
                 if not self._raw.closed and self._raw.info.transaction_status:
                     self._raw.execute("ROLLBACK")
@@ -267,7 +271,7 @@ class ServerConnection:
             if server_tables.read_version(self, self.address) == 0:
                 server_tables.create_tables(self, self.address)
             self.execute("COMMIT")
-            self.execute(_FLUSH, [self._durable])
+            self._flush()
 
     # What each database does in its own way
 
