@@ -7,7 +7,7 @@ that opened it and works on one branch; any number of stores, threads and proces
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, replace
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.bullet_history import move
 from ace.store.connection import connect, do_again
-from ace.store.database import Database, Place, parse_place
+from ace.store.database import Database, Place, Rows, parse_place
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import Ref
 from ace.store.store_memories import MemoryStore
@@ -33,6 +33,8 @@ from ace.store.store_transfer import TransferStore
 from ace.store.versions import Head
 from ace.task.types import Episode
 
+ENDLESS = 2**62  # more versions than there will be
+Since = tuple[Rows, Rows]
 _CACHED = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
 
 
@@ -52,6 +54,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         """The branch that it works on."""
         self._head: Head | None = None  # the newest that was read whole
         self._past: dict[int, Playbook] = {}
+        self._is_shared = False  # others had written when this store last did
 
     def _repr_html_(self) -> str:
         """Return the live bullets at the head as a table for a notebook; every text is escaped.
@@ -117,11 +120,6 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
                 return self._read_head(db).playbook
             return self._checkout(db, lineage.resolve(db, version))
 
-    def find_version(self, version: Ref) -> int:
-        """Return the number of a version, which is named by number, branch or tag. Raises UnknownVersion."""
-        with self._reading() as db:
-            return lineage.resolve(db, version)
-
     def commit(
         self,
         delta: Delta,
@@ -160,9 +158,10 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
             for operation in delta
         )
         with self._writing() as db:
-            head, is_whole = self._choose_head(db, delta, aliases, whole)
+            ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
+            head, is_whole, since = self._choose_head(db, ids, whole, expect)
             at = head.version.number
-            versions.check_rebase(db, at if expect is None else expect, head.branch, delta)
+            versions.check_rebase(db, at if expect is None else expect, head.branch, delta, since)
             if run is not None:
                 read_run(db, run)  # raises for an unknown one
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
@@ -324,22 +323,30 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
             del self._past[next(iter(self._past))]
 
     def _choose_head(
-        self, db: Database, delta: Delta, aliases: Sequence[Alias], whole: bool
-    ) -> tuple[Head, bool]:
-        """Return the head that a commit goes on from, and whether its playbook is whole.
+        self, db: Database, ids: Collection[str], whole: bool, base: int | None
+    ) -> tuple[Head, bool, Since | None]:
+        """Return the head that a commit goes on from, whether it is whole, and what came after `base`.
 
-        It is, where that is wanted and in memory. Otherwise others have written, or this store has not read
-        it: then only the bullets that the commit looks at are read, while others wait.
+        It is whole where that is wanted and in memory. Otherwise others have written, or nothing was read
+        yet: then only bullets with these ids are read, and of main all at once, because others wait.
         """
-        branch, next_number, checksum = versions.read_branch_state(db, self.branch_name)
         known = self._head
-        if whole and known is not None and known.version.number == branch.version:
-            return Head(branch, known.version, known.playbook, next_number, checksum), True
-        ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
-        asked = versions.ask(db, branch.version)
-        playbook = bullet_history.read_part(db, branch.version, ids, branch)
+        line = ((lineage.MAIN, ENDLESS),)  # nothing of main is behind its head, while this one writes
+        since, asked, part = None, None, None
+        state = db.execute(versions.BRANCH, [self.branch_name])
+        if self.branch_name == lineage.MAIN and (not whole or known is None or self._is_shared):
+            since = None if base is None else versions.ask_since(db, base, line)
+            asked, part = versions.ask_main_head(db), bullet_history.ask_part(db, line, ids)
+        branch, next_number, checksum = versions.read_branch_state(db, self.branch_name, state)
+        self._is_shared = known is not None and known.version.number != branch.version
+        if whole and known is not None and not self._is_shared:
+            return Head(branch, known.version, known.playbook, next_number, checksum), True, since
         version = versions.read(db, branch.version, asked)
-        return Head(branch, version, playbook, next_number, checksum), False
+        if part is None:
+            playbook = bullet_history.read_part(db, branch.version, ids, branch)
+        else:
+            playbook = bullet_history.read_asked(part, branch.version)
+        return Head(branch, version, playbook, next_number, checksum), False, since
 
     def _catch_up(self, head: Head) -> Head:
         """Return the head that this store has just committed with its whole playbook."""
@@ -374,10 +381,11 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         if number in playbooks:
             return playbooks[number]
 
-        costs = {}  # version in memory -> about as many versions as lie on the way from it
-        for start in playbooks:
-            costs[start] = max(start, number) - lineage.last_common(db, start, number)
-        costs[0] = max(costs[0], bullet_history.next_position(db, number))  # a version may add many bullets
+        costs = {}  # version in memory -> about as many versions, or new bullets, as lie on the way from it
+        position = bullet_history.next_position(db, number)  # a version may add many bullets
+        for start, playbook in playbooks.items():
+            distance = max(start, number) - lineage.last_common(db, start, number)
+            costs[start] = max(distance, abs(position - playbook.next_position))
         nearest = min(costs, key=costs.__getitem__)
         main = lineage.read_branch(db, lineage.MAIN).version
         if main not in playbooks:

@@ -13,6 +13,11 @@ class NameStore(BulletStore):
     Every method raises StoreBusy, StoreUnwritable and NotAPlaybook as those of `Store` do.
     """
 
+    def find_version(self, version: Ref) -> int:
+        """Return the number of a version, which is named by number, branch or tag. Raises UnknownVersion."""
+        with self._reading() as db:
+            return lineage.resolve(db, version)
+
     def branch(self, name: str, at: Ref | None = None) -> Branch:
         """Begin a branch at a version: the head by default. Call `switch` to work on it.
 

@@ -21,7 +21,7 @@ from ace.store.sqlite_text import now, parse_strings, read_column, to_text
 _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
     (SELECT count(*) FROM operations WHERE version = number) FROM versions"""
 
-_BRANCH = """SELECT name, version, base, created, checksum, (SELECT max(number) + 1 FROM versions)
+BRANCH = """SELECT name, version, base, created, checksum, (SELECT max(number) + 1 FROM versions)
 FROM branches WHERE name = ?"""
 
 
@@ -53,9 +53,12 @@ def read(db: Database, number: int, asked: Rows | None = None) -> Version:
     return Version(*row)
 
 
-def read_branch_state(db: Database, name: str) -> tuple[Branch, int, str]:
-    """Return a branch, the number of the next version, and the checksum of the branch's row, in one look."""
-    row = db.execute(_BRANCH, [name]).fetchone()
+def read_branch_state(db: Database, name: str, asked: Rows | None = None) -> tuple[Branch, int, str]:
+    """Return a branch, the number of the next version, and the checksum of the branch's row, in one look.
+
+    `asked` is the answer to `BRANCH`, where that was asked for already.
+    """
+    row = (asked or db.execute(BRANCH, [name])).fetchone()
     if row is None:
         lineage.read_branch(db, name)  # raises
     *branch, checksum, number = row
@@ -114,23 +117,35 @@ def _read_grounds(db: Database, version: Version, operation: Operation, bullet: 
     return tuple(dict.fromkeys(episodes))
 
 
-def check_rebase(db: Database, base: int, branch: Branch, delta: Delta) -> None:
+def ask_main_head(db: Database) -> Rows:
+    """Ask for the version at the head of main, whose one row `read` takes."""
+    head = "(SELECT version FROM branches WHERE name = 'main')"
+    return db.execute(f"{_VERSIONS} WHERE number = {head}")
+
+
+def ask_since(db: Database, base: int, line: lineage.Line) -> tuple[Rows, Rows]:
+    """Ask for version `base`, and for the operations of a line since then."""
+    condition, values = lineage.line_condition(line, "number")
+    sql = f"""SELECT operation FROM operations JOIN versions ON number = version
+        WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
+    return ask(db, base), db.execute(sql, [base, *values])
+
+
+def check_rebase(
+    db: Database, base: int, branch: Branch, delta: Delta, since: tuple[Rows, Rows] | None = None
+) -> None:
     """Raise StoreConflict if a delta decided on version `base` no longer holds at the head of a branch.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
     order. A vote on a bullet that was removed is rejected like any operation that cannot apply. The error's
-    details name the bullets; there are none where `base` is not behind the head at all. Raises UnknownVersion
-    for a base that is not there.
+    details name the bullets; there are none where `base` is not behind the head at all. `since` is what
+    `ask_since` has asked for, if it has. Raises UnknownVersion for a base that is not there.
     """
     head = branch.version
     if base == head:
         return
     line = lineage.trace_line(db, head, branch)
-    condition, values = lineage.line_condition(line, "number")
-    sql = f"""SELECT operation FROM operations JOIN versions ON number = version
-        WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
-    asked = ask(db, base)
-    operations = db.execute(sql, [base, *values])
+    asked, operations = since or ask_since(db, base, line)
     own_branch = read(db, base, asked).branch
     if not any(name == own_branch and base <= last for name, last in line):
         raise StoreConflict(
@@ -140,9 +155,9 @@ def check_rebase(db: Database, base: int, branch: Branch, delta: Delta) -> None:
             found=head,
             bullets=(),
         )
-    since = delta_from_json(f"[{','.join(text for (text,) in operations)}]")
+    later = delta_from_json(f"[{','.join(text for (text,) in operations)}]")
     edited = touched_by(operation for operation in delta if not isinstance(operation, Vote))
-    edited_since = touched_by(operation for operation in since if not isinstance(operation, Vote))
+    edited_since = touched_by(operation for operation in later if not isinstance(operation, Vote))
     bullets = tuple(sorted(edited & edited_since))
     if bullets:
         raise StoreConflict(
