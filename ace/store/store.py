@@ -382,10 +382,11 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
             return playbooks[number]
 
         costs = {}  # version in memory -> about as many versions, or new bullets, as lie on the way from it
+        for start in playbooks:
+            costs[start] = max(start, number) - lineage.last_common(db, start, number)
         position = bullet_history.next_position(db, number)  # a version may add many bullets
         for start, playbook in playbooks.items():
-            distance = max(start, number) - lineage.last_common(db, start, number)
-            costs[start] = max(distance, abs(position - playbook.next_position))
+            costs[start] = max(costs[start], abs(position - playbook.next_position))
         nearest = min(costs, key=costs.__getitem__)
         main = lineage.read_branch(db, lineage.MAIN).version
         if main not in playbooks:
