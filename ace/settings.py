@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType
@@ -61,6 +61,13 @@ class Select(StrEnum):
     OLDEST = "oldest"
 
 
+class ExecutorKind(StrEnum):
+    """Choose where samples in flight are worked on: THREADS of this process, or tasks of a RAY cluster."""
+
+    THREADS = "threads"
+    RAY = "ray"
+
+
 class Part(StrEnum):
     """Name what learning can do without, so that its worth can be measured."""
 
@@ -69,6 +76,14 @@ class Part(StrEnum):
     GUARD = "guard"  # samples that a lesson must not break
     BATCH = "batch"  # one reflection on several failures
     REFINE = "refine"  # after each epoch, duplicates joined and sections shortened
+
+
+class Manner(Enum):
+    """Name the manners of asking that a method may want, where an attempt takes one call."""
+
+    THINK_FIRST = "thoughts first, then the answer"
+    SELF_REFINE = "answers, each criticised and mended by the model itself"
+    BEST_OF_N = "the answer that most of several agree on"
 
 
 class Split(StrEnum):
@@ -148,6 +163,18 @@ class Settings:
         ),
     ] = None
     workers: Annotated[int, About("Samples in flight at once; slots of a local/ model.", RUNS, least=1)] = 4
+    executor: Annotated[
+        ExecutorKind, About("Work on samples in threads, or as tasks of Ray (extra `ray`).", RUNS)
+    ] = ExecutorKind.THREADS
+    ray_address: Annotated[
+        str | None,
+        About(
+            "The head of a Ray cluster that this machine is a node of, as HOST:PORT, or auto.",
+            RUNS,
+            unit="ADDRESS",
+            unset="RAY_ADDRESS, or Ray on this machine alone",
+        ),
+    ] = None
     budget: Annotated[
         int, About("Tokens of a whole prompt at most; fewer if the model reads fewer.", READERS, least=1)
     ] = 10_000
@@ -250,12 +277,13 @@ class Settings:
         return part not in (self.without or "").split(",")
 
     def record(self) -> dict[str, Any]:
-        """Return what decides the outcome of a run, as JSON: the number of workers does not.
+        """Return what decides the outcome of a run, as JSON: who works on it, and where, does not.
 
         A run is resumed only with the same values.
         """
         values = asdict(self)
-        del values["workers"]
+        for name in ("workers", "executor", "ray_address"):
+            del values[name]
         return values
 
 

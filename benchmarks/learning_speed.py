@@ -34,6 +34,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
+from urllib.request import urlopen
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -115,6 +116,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_GET(self) -> None:
+        """Reply the seconds of the processor that the server has taken."""
+        body = str(time.process_time()).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def log_message(self, *_: Any) -> None:
         """Write nothing."""
 
@@ -139,10 +148,12 @@ def measure_run(base: str, workers: int, file: Path, options: argparse.Namespace
     settings = Settings(batch_size=options.batch, workers=workers, measure=False, replays=0)
     with connect("openai/things", api_base=base, api_key="none") as model, Store.open(file) as store:
         model.complete(ask("hello"))  # litellm is imported and connected to before the clock starts
+        server = read_server_time(base)
         started, processor = time.perf_counter(), time.process_time()
         began = time.time()
         report = learn(make_task(options.samples), store, RoleModels.of(model), settings)
         seconds, processor = time.perf_counter() - started, time.process_time() - processor
+        server = read_server_time(base) - server
         chains: dict[int, Counter[str]] = defaultdict(Counter)
         for call in store.calls(report.run):
             chains[call.key.step][call.key.sample] += call.usage.calls
@@ -163,9 +174,16 @@ def measure_run(base: str, workers: int, file: Path, options: argparse.Namespace
         "seconds_a_lesson": round(seconds / lessons, 3) if lessons else None,
         "first_lesson": round(max(min(times) - began, 0), 2) if times else None,
         "processor_a_call_ms": round(1000 * processor / calls, 2),
+        "server_a_call_ms": round(1000 * server / calls, 2),
         "versions": hashlib.sha256(" ".join(version.hash for version in versions).encode()).hexdigest()[:12],
         "setting": [options.samples, options.batch, options.delay],
     }
+
+
+def read_server_time(base: str) -> float:
+    """Return the seconds of the processor that the server has taken."""
+    with urlopen(base, timeout=60) as answer:
+        return float(answer.read())
 
 
 def measure_workers(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -258,7 +276,7 @@ def render(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
     sections: list[str] = []
     if runs := found.get("workers"):
         names = ("workers", "seconds", "calls", "chain", "over_chain", "first_lesson", "lessons")
-        names = (*names, "calls_a_lesson", "seconds_a_lesson", "processor_a_call_ms")
+        names = (*names, "calls_a_lesson", "seconds_a_lesson", "processor_a_call_ms", "server_a_call_ms")
         missed = [run for run in runs if run["over_chain"] > WALL_BAR]
         samples, batch, delay = runs[0]["setting"]
         needs = [run["processor_a_call_ms"] * run["calls"] / 1000 for run in runs]
@@ -268,9 +286,10 @@ def render(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
             f"{WALL_BAR} times the longest dependent chain: {len(missed)} of {len(runs)} runs missed it. "
             f"The versions are {'the same' if same else 'NOT the same'} in all of them. `first_lesson` is in "
             "seconds from the start; a version holds the lessons of a whole batch. This process needed "
-            f"{min(needs):.1f} to {max(needs):.1f} s of the processor for a run: on a machine that is busy "
-            "with other work it waits for them, and no run is shorter than they are.",
-            format_table(names, [[run[name] for name in names] for run in runs]),
+            f"{min(needs):.1f} to {max(needs):.1f} s of the processor for a run, nearly all of it one thread "
+            "at a time (Python's lock): no run is shorter than they are, and on a machine that is busy with "
+            "other work it waits for them. The server's own processor time is that of another process.",
+            format_table(names, [[run.get(name) for name in names] for run in runs]),
         ]
     if engine := found.get("engine"):
         names = ("bullets", "plain_ms", "proving_ms", "proving_calls", "first_ms", "steps")
@@ -308,7 +327,11 @@ def measure(options: argparse.Namespace, words: Sequence[str]) -> str:
         found["embedded"] = measure_embedded(options)
     record = measuring.describe_measurement("learning_speed.py", words, "scripted")
     record |= {"load": os.getloadavg()[0], "found": found}
+    if options.note:
+        found["note"] = options.note
     sections = [f"Load of the machine at the end: {record['load']:.1f}.", *render(found, options)]
+    if note := found.get("note"):
+        sections.append(note)
     return measured_pages.write_result(options.out, "learning_speed", record, sections)
 
 
@@ -326,6 +349,7 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--bullets", nargs="+", type=int, default=BULLETS)
     parser.add_argument("--steps", type=int, default=12, help="steps of `engine` (default 12)")
     parser.add_argument("--model", default="local/qwen2.5-coder-1.5b", help="of `embedded`")
+    parser.add_argument("--note", default="", help="what to say of the circumstances on the page")
     parser.add_argument("--out", type=Path, default=measuring.RESULTS)
     return parser.parse_args(words)
 

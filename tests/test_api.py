@@ -122,7 +122,7 @@ def test_importing_brings_nothing_else() -> None:
         (ace.evaluate, Command.EVAL),
         (ace.compare, Command.COMPARE),
     ],
-    ids=str,
+    ids=lambda part: getattr(part, "__name__", str(part)),
 )
 def test_settings_are_keywords_with_their_defaults_and_help(
     function: typing.Callable[..., typing.Any], command: Command

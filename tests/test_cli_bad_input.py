@@ -26,6 +26,8 @@ from tests.test_cli_end_to_end import whole as whole
 from tests.test_llm_weights import FileServer, tiny
 from tests.test_task_folder import GOOD, TOML, row, write
 
+pytestmark = pytest.mark.usefixtures("colours")
+
 TASKS: dict[str, tuple[dict[str, str | None], str]] = {
     # what changes in a good task folder (None: deleted), what the message says
     "no task.toml": (

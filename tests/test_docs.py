@@ -36,7 +36,8 @@ BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORMAT_BLOCK = re.compile(r"^## (\w+)\n(?:(?!^## ).)*?^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON_BLOCK = re.compile(r"^## ([\w ]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SINGLE = {"learn", "online", "eval", "report", "feedback", "mcp"}  # commands without commands of their own
+# commands without commands of their own
+SINGLE = {"init", "learn", "online", "eval", "report", "feedback", "mcp", "watch", "doctor"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -138,6 +139,8 @@ def command_of(line: str) -> str:
     words = line.split()
     if words[1] == "compare":  # what is no command of the group is a task
         return "ace compare show" if words[2] == "show" else "ace compare run"
+    if words[1] == "proxy":  # so are its options those of `serve`
+        return "ace proxy add-project" if words[2] == "add-project" else "ace proxy serve"
     return " ".join(words[:2] if words[1] in SINGLE else words[:3])
 
 
@@ -152,7 +155,7 @@ def test_every_command_that_a_page_names_exists(page: str, generator: dict[str, 
 
 def exists(words: list[str], known: set[str]) -> bool:
     """A group stands alone or before one of its commands; what follows a command is its argument."""
-    if words[:2] == ["ace", "compare"]:  # a task may follow
+    if words[:2] in (["ace", "compare"], ["ace", "proxy"]):  # a task may follow, or an option
         return True
     group = any(each.startswith(" ".join(words[:2]) + " ") for each in known)
     return " ".join(words[: 3 if group else 2]) in known
@@ -275,7 +278,7 @@ def test_the_method_learns_and_resumes(
     examples: Mapping[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = examples["A method"]["build_answer_book"]
-    monkeypatch.setattr(methods, "METHODS", {**methods.METHODS, "answer_book": build})
+    monkeypatch.setattr(methods, "METHODS", {**methods.METHODS, "answer_book": methods.KnownMethod(build)})
     with Store.open(tmp_path / "p.db") as store:
         caps = ace.Caps(calls=12)
         assert ace.learn(world(), store, World(), method="answer_book", workers=1, caps=caps).stopped
@@ -347,6 +350,7 @@ TALK: dict[str, Any] = {
 RUNS_USE = {
     *("open", "close", "find_version", "start_run", "finish_run", "run", "steps", "versions_of"),
     *("last_unfinished", "calls", "call_journal", "open_episodes", "end_episode", "episode_beginning"),
+    *("continue_run", "call_totals", "questions"),
 }
 
 

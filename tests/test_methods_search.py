@@ -16,7 +16,6 @@ from ace.methods.ace.chance import Chance, Level
 from ace.methods.ace.pool import Labelled, Pool
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.reflection import Diagnosis, FailureType, Reflect, Refuted
-from ace.methods.ace.refusals import identify_contents
 from ace.methods.ace.search import Search, Waiting
 from ace.playbook import Add, Playbook, Quarantine, Remove, Revise, apply
 from ace.playbook.model import bullet_id
@@ -72,7 +71,7 @@ def test_the_shortest_candidate_that_helps_is_kept_and_the_rest_are_not_tried() 
     (add,) = proposals[-1].delta
     assert isinstance(add, Add) and add.content == "Use the good rule." and len(client.calls) == 1
     assert made.witnesses[proposals[-1].delta] == ("own", "near")
-    assert made.refuted == [Refuted(("Useless.",), "wrong", identify_contents(BOOK.active))]
+    assert made.refuted == [Refuted(("Useless.",), "wrong", BOOK.contents_digest)]
 
 
 def test_a_second_try_is_told_what_the_first_led_to_and_is_another_request() -> None:
@@ -86,7 +85,7 @@ def test_a_second_try_is_told_what_the_first_led_to_and_is_another_request() -> 
 
 def test_what_was_refuted_beside_the_same_bullets_is_not_tried_again() -> None:
     for beside, expected in (
-        (identify_contents(BOOK.active), Reason.REFUTED_BEFORE),
+        (BOOK.contents_digest, Reason.REFUTED_BEFORE),
         ("other", Reason.PROVEN),
     ):
         earlier = [Refuted(("One.",), "wrong", beside)]

@@ -19,7 +19,8 @@ from ace.context import Limit, assemble
 from ace.llm import Embedder, Request, ScriptedClient, connect_embedder
 from ace.playbook import Add, Pin, Playbook, Quarantine, Remove, Vote, apply
 from ace.retrieval.bullet_index import BulletIndex
-from ace.retrieval.bullets import CORE_SHARE, HybridSelector, rate_worth
+from ace.retrieval.bullets import CORE_SHARE, HybridSelector
+from ace.retrieval.ranking import rate_worth
 from ace.retrieval.vector_cache import VectorCache
 from ace.store import Store, vector_rows
 from ace.text import estimate_tokens
@@ -71,11 +72,11 @@ def test_the_core_is_for_all_and_the_rest_for_the_question(hybrid: HybridSelecto
 
 
 def test_words_are_found_and_so_is_meaning(hybrid: HybridSelector) -> None:
-    bullets = {b.id: b for b in make_playbook().active}
-    assert hybrid.rank(bullets, "orders that were cancelled")[0] == "c-0"
-    assert hybrid.rank(bullets, "how do I convert to dollars?")[0] == "o-0"  # no word in common
-    assert BulletIndex(bullets.values()).search("how do I convert to dollars?") == []
-    assert hybrid.rank({}, "anything") == []
+    playbook = make_playbook()
+    assert hybrid.search(playbook, "orders that were cancelled", 1) == ["c-0"]
+    assert hybrid.search(playbook, "how do I convert to dollars?", 1) == ["o-0"]  # no word in common
+    assert BulletIndex(playbook.active).search("how do I convert to dollars?") == []
+    assert hybrid.search(Playbook(), "anything", 9) == []
 
 
 def test_what_helped_for_sure_is_in_the_core_and_what_did_harm_is_not(hybrid: HybridSelector) -> None:
@@ -97,9 +98,9 @@ def test_lines_that_differ_in_a_code_are_not_taken_for_the_same(hybrid: HybridSe
         Add("y-1", "Queues", "Go to the queue with it."),
         Add("y-2", "Queues", "Go to that queue with it."),
     ]
-    bullets = {b.id: b for b in apply(Playbook(), twins + same)[0].active}
-    order = hybrid.rank(bullets, "Which queue R7 or R9 do I go to with it?")
-    assert set(order[:2]) == {"x-1", "x-2"}
+    playbook, _ = apply(Playbook(), twins + same)
+    order = hybrid.search(playbook, "Which queue R7 or R9 do I go to with it?", 2)
+    assert set(order) == {"x-1", "x-2"}
 
 
 def test_what_is_quarantined_or_removed_is_not_found(hybrid: HybridSelector) -> None:

@@ -20,6 +20,7 @@ from ace.agent.own_agent import public_fields
 from ace.context import Assembled
 from ace.errors import AgentFailed, CapReached, InputError, ModelUnavailable, TaskError
 from ace.llm import Caps, Endpoint, RoleModels, ScriptedClient
+from ace.settings import Settings
 from ace.store import Store
 from ace.task import Attempt, Failure, FinishReason, Sample, Task, Turn, TurnKind, define_task, load_task
 from ace.task.solving import OwnCommand
@@ -375,7 +376,7 @@ def test_a_class_of_the_task_folder_makes_attempts_with_the_runs_model(tmp_path:
 def test_every_choice_has_a_builder(tmp_path: Path) -> None:
     assert set(SOLVERS) == {"single", "outline", "tools", "team", "agent", "command", "class"}
     task = agent_task(reads_the_playbook)
-    solver = build_solver(Generator(ScriptedClient(["red-7"]), task), task, len)
+    solver = build_solver(Generator(ScriptedClient(["red-7"]), task), task, len, Settings())
     assert solver.solve(task.train[0], Assembled("", "", 0, 0), None, Draw()).answer == "red-7"
 
 

@@ -23,7 +23,7 @@ from tests.cli import Ace
 ROOT = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("ACE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 SIZES = {"train": 6, "val": 2, "test": 2}
-NO_DATA = {"fresh_sql", "fresh_rules"}
+NO_DATA = ("fresh_sql", "fresh_rules")
 REAL_FOLDERS = {
     "intercode_sql": "intercode-sql",
     "formula": "ace-finance",

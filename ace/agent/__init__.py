@@ -16,7 +16,7 @@ from ace.agent.think_first import ThinkFirst
 from ace.agent.tool_loop import ToolLoop, build_tool_loop
 from ace.agent.writer import Writer
 from ace.errors import InputError
-from ace.settings import Settings
+from ace.settings import Manner, Settings
 from ace.task.types import Task
 from ace.text import CountTokens
 
@@ -60,39 +60,35 @@ SOLVERS: Mapping[str, Callable[[Generator, Task, CountTokens], Solver]] = Mappin
 It is given the generator, the task, and what counts the tokens of a text.
 """
 
-MANNERS: Mapping[str, Callable[[Generator, CountTokens, Settings], Solver]] = MappingProxyType(
+MANNERS: Mapping[Manner, Callable[[Generator, CountTokens, Settings], Solver]] = MappingProxyType(
     {
-        # Thoughts first, then the answer.
-        "chain_of_thought": lambda generator, count, settings: ThinkFirst(generator),
-        # Answers, each criticised and mended by the model itself.
-        "self_refine": lambda generator, count, settings: SelfRefine(generator, count, settings.answers),
-        # The answer that most of several agree on.
-        "best_of_n": lambda generator, count, settings: BestOfN(
+        Manner.THINK_FIRST: lambda generator, count, settings: ThinkFirst(generator),
+        Manner.SELF_REFINE: lambda generator, count, settings: SelfRefine(generator, count, settings.answers),
+        Manner.BEST_OF_N: lambda generator, count, settings: BestOfN(
             SingleCall(generator), generator, settings.answers
         ),
     }
 )
-"""The solvers of methods that ask in another manner, by the method's name, for tasks that take one call."""
+"""What builds the solver of each manner, for tasks that take one call."""
 
 
 def build_solver(
-    generator: Generator, task: Task, count: CountTokens, settings: Settings | None = None
+    generator: Generator, task: Task, count: CountTokens, settings: Settings, manner: Manner | None = None
 ) -> Solver:
-    """Return who makes attempts, as the task wants it, or as the method that `settings` names does.
+    """Return who makes attempts, as the task wants it, or in the `manner` of the method of `settings`.
 
     `count` counts the tokens of a text, as the run's model does. Raises InputError for a kind that is not in
-    SOLVERS, and for a method of MANNERS where an attempt takes more than one call; AgentFailed where a class
-    of the task's own cannot be made.
+    SOLVERS, and for a manner where an attempt takes more than one call; AgentFailed where a class of the
+    task's own cannot be made.
     """
-    manner = MANNERS.get(settings.method) if settings else None
-    if settings and manner:
+    if manner:
         if task.solver.kind != "single":
             raise InputError(
                 f"{settings.method} asks for an answer in a manner of its own, and {task.name} is attempted "
                 f"by the solver {task.solver.kind!r}.",
                 hint="Choose another --method.",
             )
-        return manner(generator, count, settings)
+        return MANNERS[manner](generator, count, settings)
     build = SOLVERS.get(task.solver.kind)
     if build is None:
         known = ", ".join(SOLVERS)

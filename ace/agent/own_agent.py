@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ace.agent.generator import Draw, Generator
 from ace.agent.solver import ENDS_RUN, Solver, failed_attempt
@@ -72,6 +72,8 @@ class FunctionClient:
     Several threads call the function at once. It may be async, and has `agent.seconds` for an attempt.
     """
 
+    travels: ClassVar[bool] = True
+
     agent: OwnAgent
 
     task: Task
@@ -123,6 +125,8 @@ class CommandClient:
 
     Each attempt is a process of its own. It reads one JSON object with the fields of `Asked` from its stdin.
     """
+
+    travels: ClassVar[bool] = True
 
     agent: OwnCommand
 

@@ -47,6 +47,9 @@ class TaskOrCommand(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+KIND = TaskOrCommand
+
+
 @takes(CompareOptions)
 def run(options: CompareOptions) -> None:
     """Run methods with the same samples, model and seeds, and compare them.

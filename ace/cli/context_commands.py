@@ -82,7 +82,7 @@ def _open_store(task: Task, file: Place | None) -> Iterator[Store]:
     from ace.store import Store
 
     path = file or Path(f"{task.name}.db")
-    if file or path.exists():
+    if file or (isinstance(path, Path) and path.exists()):
         with Store.open(path, create=False, read_only=True) as store:
             yield store
         return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ace.cli.bullet_commands import describe, find_bullet
+from ace.cli.completion import complete_bullet
 from ace.cli.history_commands import open_to_write
 from ace.cli.options import BranchName, Json, PlaybookFile
 from ace.cli.output import emit
@@ -30,8 +31,18 @@ AUTHOR = "person"
 SECTION = "General"
 
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What it says.")]
-OneBullet = Annotated[str, typer.Argument(metavar="BULLET", help="An id, its beginning, or an alias.")]
-Bullets = Annotated[list[str], typer.Argument(metavar="BULLET", help="Ids, their beginnings, or aliases.")]
+OneBullet = Annotated[
+    str,
+    typer.Argument(
+        metavar="BULLET", help="An id, its beginning, or an alias.", autocompletion=complete_bullet
+    ),
+]
+Bullets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="BULLET", help="Ids, their beginnings, or aliases.", autocompletion=complete_bullet
+    ),
+]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Recorded with the version.")]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ace.cli.bullet_commands import describe, find_bullet, one_line
+from ace.cli.completion import complete_bullet
 from ace.cli.options import REF, BranchName, Json, OtherPlaybook, PlaybookFile, playbook_file
 from ace.cli.output import emit
 from ace.cli.progress import progress_on_terminal
@@ -67,7 +68,9 @@ def blame(
     bullet: Annotated[
         str,
         typer.Argument(
-            metavar="BULLET", help="An id, its beginning, or an alias; `ace playbook show` lists them."
+            metavar="BULLET",
+            help="An id, its beginning, or an alias; `ace playbook show` lists them.",
+            autocompletion=complete_bullet,
         ),
     ],
     playbook: PlaybookFile = None,

@@ -52,7 +52,9 @@ def install(
     coder = find_agent(agent)
     file = settings or coder.settings
     text = _read_settings(file)
-    path = playbook_file(playbook).absolute()
+    path = playbook_file(playbook)
+    if isinstance(path, Path):
+        path = path.absolute()
     command = _find_ace()
     options = ["--playbook", str(path)]
     commands = {

@@ -15,17 +15,21 @@ import typer
 from ace.cli import (
     compare_commands,
     context_commands,
+    doctor_commands,
     documents_commands,
     domains_commands,
     hook_commands,
+    init_commands,
     learn_commands,
     memory_commands,
     models_commands,
     playbook_commands,
+    proxy_commands,
     report_commands,
     runs_commands,
     serve_commands,
     tasks_commands,
+    watch_commands,
 )
 from ace.cli.interrupts import Interrupts
 from ace.cli.output import has_lost_reader, note, read_argument, set_up_streams
@@ -38,16 +42,18 @@ app = typer.Typer(
     name="ace",
     help="An agent that gets better at its work by writing, and proving, its own playbook.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(init_commands.init)
 for command in (learn_commands.learn, learn_commands.online):
     app.command()(command)
 app.command("eval")(learn_commands.evaluate)
 app.command()(serve_commands.feedback)
 app.command("mcp")(serve_commands.serve_mcp)
 app.command()(report_commands.report)
+app.command()(watch_commands.watch)
+app.command()(doctor_commands.doctor)
 GROUPS = {
     "compare": compare_commands,
     "context": context_commands,
@@ -56,15 +62,15 @@ GROUPS = {
     "hook": hook_commands,
     "memory": memory_commands,
     "playbook": playbook_commands,
+    "proxy": proxy_commands,
     "runs": runs_commands,
     "tasks": tasks_commands,
     "models": models_commands,
 }
 for name, module in GROUPS.items():
-    kind = compare_commands.TaskOrCommand if module is compare_commands else None
-    group = typer.Typer(help=module.ABOUT, no_args_is_help=True, cls=kind)
+    group = typer.Typer(help=module.ABOUT, no_args_is_help=True, cls=getattr(module, "KIND", None))
     for command in module.COMMANDS:
-        group.command(command.__name__.rstrip("_"))(command)
+        group.command(command.__name__.rstrip("_").replace("_", "-"))(command)
     app.add_typer(group, name=name)
 
 

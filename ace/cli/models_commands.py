@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from ace.cli.completion import complete_model
 from ace.cli.options import DEFAULT_MODEL, ApiBase, Json
 from ace.cli.output import emit
 from ace.cli.progress import megabytes, progress
 
-Name = Annotated[str, typer.Argument(metavar="[NAME]", help="local/NAME, or any litellm model name.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="[NAME]", help="local/NAME, or any litellm model name.", autocompletion=complete_model
+    ),
+]
 REMOTE = "Any litellm name works as well, for example openai/gpt-4.1-mini or ollama/llama3.2."
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar, g
 
 import typer
 
+from ace.cli.completion import complete_model, complete_playbook, complete_run, complete_task
 from ace.errors import InputError, UntrustedCode
 from ace.settings import Command, Setting, Settings, settings_of
 
@@ -56,7 +57,11 @@ else:  # typer takes no union of types, and needs none where a function reads th
     PlaybookFile = Annotated[
         Any,
         typer.Option(
-            "--playbook", metavar="FILE|URL", help="[default: the only .db file here]", parser=read_place
+            "--playbook",
+            metavar="FILE|URL",
+            help="[default: the only .db file here]",
+            parser=read_place,
+            autocompletion=complete_playbook,
         ),
     ]
     TaskPlaybook = Annotated[
@@ -65,6 +70,7 @@ else:  # typer takes no union of types, and needs none where a function reads th
             metavar="FILE|URL",
             help="Made if missing.  [default: the task's name + .db]",
             parser=read_place,
+            autocompletion=complete_playbook,
         ),
     ]
     ShownPlaybook = Annotated[
@@ -92,20 +98,33 @@ else:  # typer takes no union of types, and needs none where a function reads th
     OtherPlaybook = Annotated[
         Any, typer.Argument(metavar="OTHER", help="A file, or a server's URL.", parser=read_place)
     ]
-RunNumber = Annotated[int | None, typer.Argument(metavar="[RUN]", help="A number.  [default: the last]")]
+RunNumber = Annotated[
+    int | None,
+    typer.Argument(metavar="[RUN]", help="A number.  [default: the last]", autocompletion=complete_run),
+]
 REF = "A number, a branch or a tag."
 VersionOption = Annotated[
     str | None, typer.Option("--version", metavar="VERSION", help=f"{REF}  [default: main]")
 ]
 BranchName = Annotated[str, typer.Option("--branch", metavar="NAME", help="Work on this branch.")]
-TaskFolder = Annotated[str, typer.Argument(metavar="TASK", help="A task folder, or its name in ./tasks.")]
+TaskFolder = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK", help="A task folder, or its name in ./tasks.", autocompletion=complete_task
+    ),
+]
 Trust = Annotated[
     bool,
     typer.Option(
         "--trust", help="Allow a task folder from elsewhere its code and databases, and remember it."
     ),
 ]
-Model = Annotated[str, typer.Option(metavar="NAME", help="local/NAME, or any litellm model name.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="local/NAME, or any litellm model name.", autocompletion=complete_model
+    ),
+]
 ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")]
 Reference = Annotated[
@@ -115,7 +134,10 @@ Rows = Annotated[str, typer.Option(metavar="KIND", help="For csv: methods, pairs
 Page = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write the study as an HTML page, too.")
 ]
-RoleModel = Annotated[str | None, typer.Option(metavar="NAME", help="For this role.  [default: --model]")]
+RoleModel = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="For this role.  [default: --model]", autocompletion=complete_model),
+]
 
 
 def option_of(setting: Setting) -> Any:
@@ -217,6 +239,7 @@ class LearnOptions(RunOptions):
         str,
         typer.Argument(
             metavar="[TASK]",
+            autocompletion=complete_task,
             help="A task folder, or its name in ./tasks; needed unless recorded attempts are given.",
             show_default=False,
         ),

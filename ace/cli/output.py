@@ -142,10 +142,10 @@ def _redirect_to_null(stream: TextIO) -> None:
 
 def _write(stream: TextIO, text: str) -> None:
     """Write a text with a line break. Raises BrokenPipeError once the reader has stopped."""
-    print(_printable(text) if stream.isatty() else text, file=stream, flush=True)
+    print(make_printable(text) if stream.isatty() else text, file=stream, flush=True)
 
 
-def _printable(text: str) -> str:
+def make_printable(text: str) -> str:
     """Show escape codes as text: bullets and answers come from a model, and a terminal obeys them."""
     characters = []
     for character in text:

@@ -10,6 +10,7 @@ import typer
 
 from ace.cli import edit_commands, exchange_commands, history_commands, refine_commands
 from ace.cli.bullet_commands import describe, find_bullet
+from ace.cli.completion import complete_bullet
 from ace.cli.options import Json, PlaybookFile, VersionOption
 from ace.cli.output import emit
 from ace.errors import NotAPlaybook, StoreError
@@ -50,7 +51,11 @@ def list_(
 def show(
     bullet: Annotated[
         str | None,
-        typer.Argument(metavar="[BULLET]", help="An id, its beginning, or an alias: its proof and history."),
+        typer.Argument(
+            metavar="[BULLET]",
+            help="An id, its beginning, or an alias: its proof and history.",
+            autocompletion=complete_bullet,
+        ),
     ] = None,
     version: VersionOption = None,
     playbook: PlaybookFile = None,

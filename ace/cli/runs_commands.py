@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import timedelta
+from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,13 +87,21 @@ def show(
         if credit:
             parts.append(_show_credit(store, record))
         data = asdict(record)
-        data["steps"] = len(store.steps(record.id))
-        data["faults"] = count_faults(store.calls(record.id))
+        steps, calls = store.steps(record.id), store.calls(record.id)
+        data["steps"] = len(steps)
+        data["faults"] = count_faults(calls)
+        made = sum(usage["calls"] for step in steps for usage in step.payload.get("usage", {}).values())
+        data["pruned_calls"] = max(0, made - sum(call.usage.calls for call in calls))
         for name, value, _ in parts:
             data[name] = value
         texts = [text for _, _, text in parts] or [
             _report_text(record, data["steps"], data["faults"], store.path)
         ]
+        if data["pruned_calls"]:
+            texts.append(
+                f"{data['pruned_calls']:,} of its calls are not in the file any more (`ace runs prune`): "
+                "faults and --cost are those of the others."
+            )
         emit(json, data, "\n\n".join(texts))
 
 
@@ -127,6 +137,52 @@ def export(
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         count = export_run(store, otel, run, content=content)
     emit(json, {"spans": count, "target": otel}, f"{otel} has {count} spans of the run.")
+
+
+def prune(
+    keep: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Leave the newest runs as they are.")
+    ] = None,
+    older_than: Annotated[
+        float | None, typer.Option(metavar="DAYS", min=0, help="Only of runs that ended longer ago.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and stop.")] = False,
+    vacuum: Annotated[
+        bool,
+        typer.Option("--vacuum", help="Make the file shorter: it is written anew, which takes its room."),
+    ] = False,
+    playbook: PlaybookFile = None,
+    json: Json = False,
+) -> None:
+    """Delete calls and attempts of old runs that nothing rests on.
+
+    What a bullet cites at any version, what proved a lesson and what feedback is about stays, with the calls
+    for it; so do all runs, their reports and journals, and the history. A run that may be resumed is left
+    alone.
+    """
+    from ace.cli.progress import progress_on_terminal
+    from ace.store import Store
+
+    file = playbook_file(playbook)
+    age = None if older_than is None else timedelta(days=older_than)
+    with (
+        Store.open(file, create=False, read_only=dry_run) as store,
+        progress_on_terminal(file, json=json) as show,
+    ):
+        pruned = store.prune(
+            keep=keep, older_than=age, dry_run=dry_run, vacuum=vacuum, show=partial(show, "pruning: runs")
+        )
+    would = "would go" if dry_run else "are gone"
+    text = (
+        f"{pruned.calls:,} calls and {pruned.episodes:,} attempts of {pruned.runs:,} runs {would}: "
+        f"{pruned.bytes / 1e6:,.1f} MB. {pruned.kept_calls:,} calls and {pruned.kept_episodes:,} attempts of "
+        "them stay, because the playbook rests on them."
+    )
+    if pruned.returned:
+        text += f" The file is {pruned.returned / 1e6:,.1f} MB shorter."
+    elif pruned.bytes and not dry_run:
+        text += " The room is used again; --vacuum makes the file shorter."
+    emit(json, asdict(pruned), text)
 
 
 def _show_rejected(store: Store, run: Run) -> Part:
@@ -195,4 +251,4 @@ def _report_text(run: Run, steps: int, faults: Faults, path: Place) -> str:
 
 
 ABOUT = "What was run, and how it ended."
-COMMANDS = (list_, show, export)
+COMMANDS = (list_, show, export, prune)

@@ -24,6 +24,9 @@ class LeftOut:
     reason: str
     """A clause for people."""
 
+    count: int = 1
+    """How many items it stands for: of many, only the best have a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:

@@ -12,7 +12,7 @@ template tokens, markup of tool calls and lines of our own prompts lose their fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 
@@ -65,19 +65,42 @@ def render_playbook(
         return Rendered(text, tokens, tuple(lines), ())
     packed = _pack_bullets(bullets, lines, budget_tokens, count_tokens, utility)
     included = sorted(packed.included, key=lambda item: (not item.pinned, -item.utility))
-    left_out = list(packed.left_out)
-    # A tokenizer need not add up: what each line counts was packed, now the whole is counted.
+    best = [playbook.bullets[item.source] for item in included]
+    rendered = render_best(best, playbook.section_names, budget_tokens, count_tokens, ids=ids)
+    return replace(rendered, left_out=(*packed.left_out, *rendered.left_out))
+
+
+def render_best(
+    bullets: Sequence[Bullet],
+    section_names: Sequence[str],
+    budget_tokens: int,
+    count_tokens: CountTokens = estimate_tokens,
+    *,
+    ids: bool = False,
+) -> Rendered:
+    """Return as many of `bullets`, of which the best come first, as fit together, in a playbook's order.
+
+    A tokenizer need not add up: what each line counts was packed, here the whole is counted.
+    """
+    lines = {bullet.id: list_item(bullet.content, bullet.id if ids else "") for bullet in bullets}
+    rank = {name: place for place, name in enumerate(section_names)}
+    included = list(bullets)
+    left_out: list[LeftOut] = []
     while included:
-        sources = {item.source for item in included}
-        chosen = [bullet for bullet in bullets if bullet.id in sources]
+        chosen = sorted(included, key=lambda bullet: (rank[bullet.section], bullet.position, bullet.id))
         text = _join_sections(chosen, lines)
         tokens = count_tokens(text)
         if tokens <= budget_tokens:
             return Rendered(text, tokens, tuple(bullet.id for bullet in chosen), tuple(left_out))
         last = included.pop()
         reason = f"the text came to {tokens} of {budget_tokens} tokens"
-        left_out.append(LeftOut(last.source, last.tokens, reason))
+        left_out.append(LeftOut(last.id, count_tokens(lines[last.id]), reason))
     return Rendered("", 0, (), tuple(left_out))
+
+
+def measure_heading(section: str, count: CountTokens) -> int:
+    """Return the tokens of what opens a section."""
+    return count(f"\n## {neutralise(section)}\n")
 
 
 @lru_cache(maxsize=_ITEMS)
@@ -111,7 +134,7 @@ def _pack_bullets(
         )
         items.append(item)
     sections = {bullet.section for bullet in bullets}
-    headings = {section: count(f"\n## {neutralise(section)}\n") for section in sections}
+    headings = {section: measure_heading(section, count) for section in sections}
     return pack(items, budget, headings)
 
 

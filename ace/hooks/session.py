@@ -27,7 +27,7 @@ from ace.text import estimate_tokens
 
 LOG = "hooks.log"
 MOST_TRIES = 3
-_HEADING = "# Lessons\n\nWhat was learned in earlier work. Use the lessons that apply.\n\n"
+HEADING = "# Lessons\n\nWhat was learned in earlier work. Use the lessons that apply.\n\n"
 _WAIT = 2.0  # seconds for a playbook that somebody else is writing to: a person waits for the session
 _LOCK_WAIT = 10.0  # seconds for the recording of another session
 _FORSAKEN = 24 * 3600  # seconds without a word, after which a session counts as ended
@@ -90,10 +90,10 @@ def read_lessons(playbook: Place, agent: CodingAgent, budget: int) -> tuple[str,
         share = len(text.encode()) / agent.most_bytes
         return max(estimate_tokens(text), ceil(share * budget))
 
-    rendered = render_playbook(value, budget - count(_HEADING), count)
+    rendered = render_playbook(value, budget - count(HEADING), count)
     if not rendered.text:
         return "", version
-    output = {"hookEventName": EVENTS[Moment.START], "additionalContext": _HEADING + rendered.text}
+    output = {"hookEventName": EVENTS[Moment.START], "additionalContext": HEADING + rendered.text}
     return json.dumps({"hookSpecificOutput": output}), version
 
 

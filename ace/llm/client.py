@@ -210,7 +210,8 @@ class Client(Protocol):
     """Answer requests. Implementations are thread-safe: several calls may run at once.
 
     A client may have more, which is used where it is there: `ask` and `tries` (`ace.llm.asking.Asks`), by
-    which single requests are journaled, `window` and `access` (`ace.llm.window`).
+    which single requests are journaled, `window` and `access` (`ace.llm.window`), and `travels`, true where a
+    copy in another process answers as this one does.
     """
 
     @property

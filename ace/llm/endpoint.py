@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -166,6 +166,15 @@ class Endpoint:
     def writes_calls(self) -> bool:
         """Tell whether its calls of tools are lines of text: those of an embedded model are."""
         return self.server is not None
+
+    @property
+    def travels(self) -> bool:
+        """Tell whether copies in other processes can be used: an embedded server stays where it is."""
+        return self.server is None
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Return its slots for a copy, which opens connections of its own."""
+        return None, {part.name: getattr(self, part.name) for part in fields(self)} | {"_http": None}
 
     def access(self) -> Mapping[str, str]:
         """Return how a program outside can reach the model, as environment variables.

@@ -38,7 +38,8 @@ from ace.llm.transcript import join_reply, split_reply
 from ace.llm.window import Window, access_of, window_of
 from ace.llm.written_calls import writes_calls
 
-_sample: ContextVar[str] = ContextVar("sample", default="")
+calls_for: ContextVar[str] = ContextVar("calls_for", default="")
+"""The sample that calls of this thread are made for; "" where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,20 @@ class Caps:
 
     seconds: float | None = None
     """By the clock on the wall while the run goes on: no time between a stop and a resumption."""
+
+
+@contextmanager
+def mark_calls(sample: str) -> Iterator[None]:
+    """Mark calls of this thread within the block as made for `sample`.
+
+    Threads that the block starts know it only if they are started with a copy of its context
+    (`contextvars.copy_context().run`).
+    """
+    token = calls_for.set(sample)
+    try:
+        yield
+    finally:
+        calls_for.reset(token)
 
 
 class Meter:
@@ -137,18 +152,7 @@ class Meter:
         """
         return Metered(self, client)
 
-    @contextmanager
-    def about(self, sample: str) -> Iterator[None]:
-        """Mark calls of this thread within the block as made for `sample`.
-
-        Threads that the block starts know it only if they are started with a copy of its context
-        (`contextvars.copy_context().run`).
-        """
-        token = _sample.set(sample)
-        try:
-            yield
-        finally:
-            _sample.reset(token)
+    about = staticmethod(mark_calls)  # for the lab
 
     # For `Metered`: a request, from its key to its record.
 
@@ -158,7 +162,7 @@ class Meter:
         Without one it is under way from here on. Raises CapReached if it is not allowed.
         """
         with self._lock:
-            sample = _sample.get()
+            sample = calls_for.get()
             identity = (sample, role.value, request)
             occurrence = self._asked[identity]
             key = Key(self._step, sample, role.value, request, occurrence)

@@ -41,6 +41,7 @@ def load_litellm() -> Any:
     our wire: calls of the engine are bounded there too, and those of others in this process are not.
     """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LOGGING_EXECUTOR_MAX_THREADS", "1")  # else a burst of calls starts 100 of them
     import httpx
     import litellm
     from litellm.llms.custom_httpx.http_handler import get_ssl_configuration

@@ -24,6 +24,8 @@ _SLICE = 4_096  # bytes that are decompressed at once: they become 4 MB at most
 _WRITE = 65_536  # bytes that are sent at once
 _MOST_REDIRECTS = 5
 _CONNECT = 30.0  # seconds: whoever listens at all takes less
+# As many as a run has workers: httpx keeps 20 by default, and the others would connect for each call.
+_CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=256)
 
 
 class AnswerStopped(Exception):
@@ -103,9 +105,9 @@ class Wire(httpx.BaseTransport):
 
     def __init__(self, verify: Any, *, shared: bool = False) -> None:
         self._shared = shared
-        self._direct = _bound_transport(httpx.HTTPTransport(verify=verify))
+        self._direct = _bound_transport(httpx.HTTPTransport(verify=verify, limits=_CONNECTIONS))
         self._proxies = {
-            scheme: _bound_transport(httpx.HTTPTransport(verify=verify, proxy=address))
+            scheme: _bound_transport(httpx.HTTPTransport(verify=verify, proxy=address, limits=_CONNECTIONS))
             for scheme, address in getproxies().items()
             if scheme in ("http", "https", "all")
         }

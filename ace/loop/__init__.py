@@ -17,13 +17,21 @@ Its modules:
     learning_thread     the thread that learns from them
     learner_problems    what went wrong there, for people to look at
     steps               the steps that loops are made of
+    run_watch           a run as another process sees it
     run                 a run in progress: its journal, its playbook, its method's state
+    run_record          what the file keeps of a run from its beginning, and finding it again
     learning_budget     how many calls a step of learning may take
     run_outcome         from the journal to the report
     lab                 where attempts are made and recorded
     contexts            what the generator sees for a sample
     domains             branches of a file for domains, and the router to them
-    executor            parallel map, ordered results
+    executor            parallel work, ordered results: the protocol, and threads
+    ray_executor        the same as tasks of Ray
+    ray_remote          what is sent to its workers as code
+    ray_worker          what they do with it
+    ray_cluster         how a cluster is reached
+    parcel              what is sent to another process, and what comes back
+    stand_ins           what stands there for what stays here
     replay_queue        which training samples come back
     answer_stream       the answers of an online run, and what follows when they get worse
     selection           which version is chosen
@@ -43,7 +51,7 @@ from ace.loop.learning_thread import LearningPlace
 from ace.loop.offline import learn
 from ace.loop.online import online
 from ace.loop.online_server import OnlineServer, ServedAnswer, serve
-from ace.loop.progress import Progress, silent
+from ace.loop.progress import Progress, RunObserver, silent
 from ace.loop.recorded import learn_from_traces
 from ace.methods import check_method
 
@@ -53,6 +61,7 @@ __all__ = [
     "LearningPlace",
     "OnlineServer",
     "Progress",
+    "RunObserver",
     "ServedAnswer",
     "check_method",
     "choose_agent_task",

@@ -64,6 +64,7 @@ class AgentLearner:
         """Runs a block; what the block raises becomes a problem."""
         if raises:
             self.guard = lambda doing, episode: nullcontext()
+        self._raises = raises
         self._lock = RLock()
         self._store = Store.open(place.path, branch=place.branch, shared=True)
         config = {"branch": place.branch, "learns": learns}
@@ -94,14 +95,17 @@ class AgentLearner:
         `user` and `data` say for whom and with what the agent works: sources see the fields that the task
         names (`user`, `session` and `tenant`). No label may be among them.
         """
-        fields = {"user": user, **data} if user else data
+        return OwnEpisode(self, self.make_sample(question, {"user": user, **data} if user else data))
+
+    def make_sample(self, question: str, fields: dict[str, Any]) -> Sample:
+        """Return the sample that a question is: the training sample that asks the same, or one of its own."""
         text, name = "", f"asked-{uuid4().hex[:12]}"
         with self.guard("read the question", ""):
             text = to_plain_text(question)
             identity = json.dumps([text, fields], sort_keys=True, default=str)
             name = f"asked-{hash_text(identity)}"
         twin = find_twin(self.task, text)
-        return OwnEpisode(self, Sample(twin.id if twin else name, text, fields))
+        return Sample(twin.id if twin else name, text, fields)
 
     def feedback(
         self,
@@ -124,7 +128,7 @@ class AgentLearner:
             )
             if row is None:
                 raise InputError("It says nothing.", hint="Give right, score, expected or text.")
-            self._write(row)
+            self.write(row)
             return True
         return False
 
@@ -192,19 +196,26 @@ class AgentLearner:
         for row in rows:
             name = row.episode if isinstance(row, EpisodeEvent) else row.episode.id
             with self.guard("write to the file", name):
-                self._write(row)
-            with self._counts_lock:
-                self._episodes += isinstance(row, EpisodeEnd)
+                self.write(row)
 
-    def _write(self, row: EpisodeEvent | EpisodeEnd | AnswerFeedback) -> None:
-        """Write a row to the file, and let the thread know where there is something to learn from."""
-        self._journal.write(row)
-        feedback = row.feedback if isinstance(row, EpisodeEnd) else row
-        if isinstance(feedback, AnswerFeedback):
-            with self._counts_lock:
-                self._judged += 1
-            if self._thread is not None:
-                self._thread.hint()
+    def write(self, *rows: EpisodeEvent | EpisodeEnd | AnswerFeedback) -> None:
+        """Write rows to the file in one transaction, and tell the thread of what is to be learned from.
+
+        Raises errors of writing.
+        """
+        is_kept = not self._raises  # in memory, where the file takes nothing
+        try:
+            self._journal.write(*rows)
+            is_kept = True
+        finally:
+            feedback = [row.feedback if isinstance(row, EpisodeEnd) else row for row in rows]
+            judged = sum(isinstance(row, AnswerFeedback) for row in feedback)
+            if is_kept:
+                with self._counts_lock:
+                    self._episodes += sum(isinstance(row, EpisodeEnd) for row in rows)
+                    self._judged += judged
+        if judged and self._thread is not None:
+            self._thread.hint()
 
     def _end(self) -> Report | None:
         """Close the file, with a report on the episodes in it; return that of the last run that learned."""

@@ -5,9 +5,11 @@ Knows who is asked for what; how it is put together is in `ace.context.assemble`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from typing import Any
+from uuid import uuid4
 
 from ace.agent import Generator, Solver, build_solver
 from ace.context import Assembled, Limit, Source, SourceItems, Trust, assemble
@@ -18,8 +20,9 @@ from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.llm.role_models import RoleModels
 from ace.llm.window import window_of
-from ace.methods import Equipment, build_method
+from ace.methods import METHODS, Equipment, build_method
 from ace.methods.protocol import Method, State
+from ace.playbook.ancestry import find_changed
 from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.retrieval.sources import build_sources
@@ -28,7 +31,7 @@ from ace.settings import Select, Settings
 from ace.store import Store
 from ace.task.team import find_team
 from ace.task.types import Sample, Task, TaskContext
-from ace.text import estimate_tokens
+from ace.text import CountTokens, estimate_tokens
 
 WINDOW_SHARE = 0.75  # of a model's window, for the prompt: models read the far end of a full one badly
 WRITER_SHARE = 0.4  # of a prompt, at most: for what the writer of a long answer adds to it
@@ -65,6 +68,12 @@ class Contexts:
 
     state: State = None
     """The method's, which the run replaces as its steps go by."""
+
+    selector: HybridSelector | None = None
+    """Chooses bullets by the question; None where they are chosen by age."""
+
+    kept: Playbook = field(default_factory=Playbook)
+    """The last one whose vectors were kept."""
 
     def within(self, budget: int | None, sample: Sample) -> Contexts:
         """Return the same for at most `budget` tokens of playbook and items, beside the bare prompt.
@@ -120,8 +129,20 @@ class Contexts:
         Call it in the store's thread. Where nothing was computed, as while the playbook fits, it costs
         nothing.
         """
-        if self.vectors is not None and self.vectors.pending:
-            self.vectors.keep(bullet.content for bullet in playbook.bullets.values() if bullet.live)
+        if self.vectors is None or not self.vectors.pending:
+            return
+        new = []
+        for name in find_changed(self.kept, playbook):
+            bullet = playbook.bullets.get(name)
+            if bullet is not None and bullet.live:
+                new.append(bullet.content)
+        self.vectors.keep(new)
+        self.kept = playbook
+
+    def expect(self, samples: Sequence[Sample]) -> None:
+        """Take note of samples that will be attempted, in their order."""
+        if self.selector is not None:
+            self.selector.expect(sample.question for sample in samples)
 
     def _find(self, sample: Sample) -> Iterator[SourceItems]:
         """Yield what each source finds for a question. Raises ContextError where one fails."""
@@ -134,6 +155,35 @@ class Contexts:
             except Exception as error:  # a retriever of somebody's own: the sample counts, with its reason
                 what = describe_error(error)
                 raise ContextError(f"The source {source.name} failed ({what:.300}).") from error
+
+
+class TokenCache:
+    """Count the tokens of texts, and remember it: many lines in one cache, a few prompts in another.
+
+    Copies in another process share their caches there.
+    """
+
+    def __init__(self, count: CountTokens, name: str = "") -> None:
+        """Count with `count`. `name` tells this cache from all others; None is given where it is ""."""
+        self._count, self._name = count, name or uuid4().hex
+        self._count_line = lru_cache(_LINES)(count)
+        self._count_prompt = lru_cache(_PROMPTS)(count)
+
+    def __call__(self, text: str) -> int:
+        """Return the number of tokens."""
+        return self._count_line(text) if len(text) <= _LINE else self._count_prompt(text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to find, or make, the copy of another process."""
+        return _share_cache, (self._name, self._count)
+
+
+_COPIES: dict[str, TokenCache] = {}
+
+
+def _share_cache(name: str, count: CountTokens) -> TokenCache:
+    """Return this process's copy of a cache that another process has."""
+    return _COPIES.setdefault(name, TokenCache(count, name))
 
 
 def build_contexts(
@@ -155,10 +205,10 @@ def build_contexts(
         choose = HybridSelector(vectors)
     method = build_method(models, settings, Equipment(limit.count, choose, embedder))
     generator = Generator(models.generator, task, method.cites)
-    solver = build_solver(generator, task, limit.count, settings)
+    solver = build_solver(generator, task, limit.count, settings, METHODS[settings.method].manner)
     limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     all_sources = build_sources(task, store) if sources is None else sources
-    return Contexts(method, generator, solver, limit, task.context, all_sources, vectors)
+    return Contexts(method, generator, solver, limit, task.context, all_sources, vectors, selector=choose)
 
 
 def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
@@ -170,14 +220,7 @@ def limit_of(client: Client, budget: int, max_tokens: int) -> Limit:
     """
     window = window_of(client)
     counter = client.model if window.count else "estimate"
-    count = window.count or estimate_tokens
-    count_line = lru_cache(_LINES)(count)
-    count_prompt = lru_cache(_PROMPTS)(count)
-
-    def count_cached(text: str) -> int:
-        """Count a text, and remember it: many lines in one cache, a few prompts in another."""
-        return count_line(text) if len(text) <= _LINE else count_prompt(text)
-
+    count_cached = TokenCache(window.count or estimate_tokens)
     if window.tokens is None:
         return Limit(budget, count_cached, counter)
     rest = window.tokens - max_tokens

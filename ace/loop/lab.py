@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ace.agent.generator import Draw, find_citations
 from ace.agent.solver import Solver, failed_attempt
@@ -32,7 +32,8 @@ from ace.task.guarded_workspace import GuardedWorkspace, open_workspace
 from ace.task.types import Attempt, Episode, Failure, Feedback, Outcome, Sample, Task, Verdict
 
 if TYPE_CHECKING:
-    from ace.loop.run import Run
+    from ace.llm.meter import Meter
+    from ace.loop.executor import Executor
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -232,12 +233,27 @@ class StepLab:
     them once. Within `map` and `counting_for`, model calls are counted for a name.
     """
 
-    def __init__(self, run: Run, phase: Phase, version: int) -> None:
-        self.phase, self.version = phase, version
-        self.settings = run.settings
-        self.online = run.kind == "online"
+    def __init__(
+        self,
+        place: Workplace,
+        phase: Phase,
+        version: int,
+        *,
+        online: bool,
+        executor: Executor,
+        meter: Meter,
+        read_episodes: Callable[[Sequence[str]], Sequence[Episode]] | None,
+    ) -> None:
+        """Begin without benches. `read_episodes` reads the file by ids; None where there is no file."""
+        self.place, self.phase, self.version, self.online = place, phase, version, online
+        self.settings = place.settings
         self.benches: dict[tuple[str, str], SampleBench] = {}
-        self._run = run
+        self.executor, self.meter = executor, meter
+        self._read_episodes = read_episodes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy in another process has: not the file, which has one writer, and no executor."""
+        return {**self.__dict__, "executor": None, "_read_episodes": None}
 
     def bench(self, purpose: str, *, phase: Phase | None = None, calls_for: str = "") -> SampleBench:
         """Return the bench for a purpose, made if it is new.
@@ -247,9 +263,18 @@ class StepLab:
         at = phase or self.phase
         key = str(at), purpose
         if key not in self.benches:
-            place = self._run.workplace
-            self.benches[key] = SampleBench(place, self.version, at, purpose, calls_for or purpose)
+            self.benches[key] = SampleBench(self.place, self.version, at, purpose, calls_for or purpose)
         return self.benches[key]
+
+    def take_in(self, benches: Mapping[tuple[str, str], SampleBench]) -> None:
+        """Add what copies of benches recorded in another process. A new purpose has a new bench."""
+        for key, copy in benches.items():
+            bench = self.benches.setdefault(key, copy)
+            if bench is not copy and not bench.episodes:
+                bench.context_tokens, bench.left_out = copy.context_tokens, copy.left_out
+                bench.retrieved, bench.judge_error = copy.retrieved, copy.judge_error
+            if bench is not copy:
+                bench.episodes += copy.episodes
 
     def bench_of(self, trial: Trial) -> SampleBench:
         """Return the bench that a trial of this step was made on. Raises KeyError for another step's."""
@@ -267,16 +292,21 @@ class StepLab:
 
     def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
         """Work on items in parallel; results in order. Model calls are counted for the item's name."""
-        return self._run.map(work, items, name)
+        return self.executor.map(self, work, items, name)
 
     def counting_for(self, name: str) -> AbstractContextManager[None]:
         """Count the model calls of a block for `name`."""
-        return self._run.models.meter.about(name)
+        return self.meter.about(name)
 
     def episodes(self, ids: Iterable[str]) -> Sequence[Episode]:
-        """Return recorded episodes in the order they were made; ids that are not in the file are left out."""
+        """Return recorded episodes in the order they were made; ids that are not in the file are left out.
+
+        Raises RuntimeError in a copy of the lab, which has no file.
+        """
         wanted = sorted(set(ids))
-        return self._run.store.episodes(ids=wanted) if wanted else ()
+        if wanted and self._read_episodes is None:
+            raise RuntimeError("A lab has no recorded episodes inside `map`: read them before.")
+        return self._read_episodes(wanted) if wanted and self._read_episodes else ()
 
 
 def _add_artifacts(attempt: Attempt, workspace: GuardedWorkspace) -> Attempt:

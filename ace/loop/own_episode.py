@@ -9,11 +9,12 @@ import asyncio
 import os
 import platform
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 from uuid import uuid4
 
 from ace.errors import InputError, describe_error
@@ -26,7 +27,6 @@ from ace.task.trajectory import LONGEST_TEXT, shorten_middle
 from ace.task.types import Attempt, Episode, Failure, FeedbackKind, Outcome, Sample
 
 if TYPE_CHECKING:
-    from ace.loop.agent_learner import AgentLearner
     from ace.store import Store
 
 P = ParamSpec("P")
@@ -49,6 +49,21 @@ class EpisodeContext:
     """The version of the playbook."""
 
 
+class EpisodeKeeper(Protocol):
+    """Give an episode its context, and keep what it reports."""
+
+    guard: Callable[[str, str], AbstractContextManager[None]]
+    """Runs a block; what the block raises becomes a problem."""
+
+    def compose(self, sample: Sample, budget: int | None = None) -> EpisodeContext:
+        """Return the context for a sample, of at most `budget` tokens."""
+        ...
+
+    def record(self, *rows: EpisodeEvent | EpisodeEnd) -> None:
+        """Keep rows, in their order."""
+        ...
+
+
 def run_in_thread(method: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Return the method's twin for `async` code, which runs it in a thread and takes the same arguments."""
 
@@ -62,7 +77,7 @@ def run_in_thread(method: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]
 class OwnEpisode:
     """Take down one episode. `AgentLearner.episode` makes it."""
 
-    def __init__(self, learner: AgentLearner, sample: Sample) -> None:
+    def __init__(self, learner: EpisodeKeeper, sample: Sample) -> None:
         self.id = f"ep-{uuid4().hex[:12]}"
         self.sample = sample
         self._learner = learner

@@ -1,8 +1,12 @@
-"""Telling how far a run is."""
+"""Telling how far a run is, and what it has learned so far."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from ace.runs.proven_lessons import ProvenLesson
+from ace.runs.time_left import Stretch
 
 
 class Progress(Protocol):
@@ -14,6 +18,19 @@ class Progress(Protocol):
         `phase` is its text ("epoch 1"), `note` a phrase on how it goes, such as the answers that are right.
         What it raises ends the run.
         """
+        ...
+
+
+@runtime_checkable
+class RunObserver(Protocol):
+    """Is told more of a run than `Progress`, where a progress has these methods as well. Same thread."""
+
+    def expect(self, plan: Sequence[Stretch], /) -> None:
+        """Take in what the run will go over, before it begins."""
+        ...
+
+    def show_lessons(self, lessons: Sequence[ProvenLesson], /) -> None:
+        """Take in lessons that a step has just proven; a step that a resumed run only reads tells of none."""
         ...
 
 

@@ -7,43 +7,41 @@ step that was cut off, the calls that came to an end are answered from the journ
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from threading import Event
-from typing import Any, TypeVar
 
 from ace.agent import connect_agent
-from ace.errors import CapReached, InputError, StoreConflict, StoreError
+from ace.errors import CapReached, StoreConflict, StoreError
 from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts
-from ace.loop.executor import ordered_map
+from ace.loop.executor import Executor, open_executor
 from ace.loop.lab import RunStopped, StepLab, Workplace
 from ace.loop.learning_budget import LearningBudget
 from ace.loop.outage import OutageDetector
-from ace.loop.progress import Progress
+from ace.loop.progress import Progress, RunObserver
 from ace.loop.replay_queue import ReplayQueue
-from ace.methods import check_method, prompt_packages
+from ace.loop.run_record import open_record
+from ace.methods import METHODS, check_method
+from ace.methods.guard import guard_delta
 from ace.methods.protocol import Method, Update
 from ace.playbook.delta import diff, touched_ids
 from ace.playbook.model import Delta, Playbook, Vote
 from ace.retrieval.sources import build_sources, fingerprint_sources
 from ace.runs.cost import list_faults, measure_working_time, sum_usage_by_role
+from ace.runs.proven_lessons import LessonFold
 from ace.runs.records import Proposal, Reason, RunStatus
 from ace.runs.records import Run as RunRecord
 from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
-from ace.settings import REMOVED, Settings
+from ace.runs.time_left import plan_run
+from ace.settings import Settings
 from ace.store import Commit, Store
 from ace.store.versions import touched_by
 from ace.task.types import Episode, Task
 from ace.task.wording import Worded
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +73,14 @@ class StepWork:
     """What the method finds again on resume."""
 
     @classmethod
-    def of(cls, update: Update, lab: StepLab, reason: str) -> StepWork:
-        """Return the work of a method's update, with every episode of the lab.
-
-        `reason` stands for updates that bring none of their own.
+    def of(
+        cls, update: Update, lab: StepLab, playbook: Playbook, reason: str, private: Iterable[str] = ()
+    ) -> StepWork:
+        """Return the work of a method's update to a playbook, with every episode of the lab; `reason` stands
+        for updates that bring none. Nothing of it asks to be obeyed, holds a secret or a `private` text.
         """
         return cls(
-            delta=update.delta,
+            delta=guard_delta(update.delta, playbook, private),
             reason=update.reason or reason,
             author=update.author,
             episodes=lab.episodes_made(),
@@ -126,10 +125,10 @@ class Run:
     so far, in order. `replay_queue` knows which samples come back, `budget` how many calls learning may take.
     The two outages say whether attempts and learning roles reach their models.
 
-    A run belongs to the thread that started it; what it passes to `map` runs in others.
+    A run belongs to the thread that started it; its labs pass work on to `executor`.
     """
 
-    def __init__(self, parts: RunParts, record: RunRecord, contexts: Contexts) -> None:
+    def __init__(self, parts: RunParts, record: RunRecord, contexts: Contexts, executor: Executor) -> None:
         self.parts = parts
         self.task = parts.task
         self.store = parts.store
@@ -140,6 +139,7 @@ class Run:
         self.kind = record.kind
         self.base = int(record.config["base"])
         self.contexts = contexts
+        self.executor = executor
         self.workplace = Workplace(
             self.task,
             contexts.solver,
@@ -154,6 +154,7 @@ class Run:
         self.attempts_outage = OutageDetector()
         self.roles_outage = OutageDetector()
         self._next_step = 0
+        self._lessons = LessonFold()
         rows = self.store.steps(self.id)
         self._journal = {row.number: StepRecord.from_step(row) for row in rows}
         self.call_journal = self.store.call_journal(self.id)
@@ -173,16 +174,15 @@ class Run:
 
     def lab(self, phase: Phase, version: int | None = None) -> StepLab:
         """Return a lab for one step, whose attempts begin with `version` (the last one by default)."""
-        return StepLab(self, phase, self.version if version is None else version)
-
-    def map(self, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str] = str) -> Iterator[R]:
-        """Work on items in parallel; results in order. Model calls for an item are counted for its name."""
-
-        def work_counted(item: T) -> R:
-            with self.models.meter.about(name(item)):
-                return work(item)
-
-        return ordered_map(work_counted, items, self.settings.workers, self.parts.stop)
+        return StepLab(
+            self.workplace,
+            phase,
+            self.version if version is None else version,
+            online=self.kind == "online",
+            executor=self.executor,
+            meter=self.models.meter,
+            read_episodes=lambda ids: self.store.episodes(ids=ids),
+        )
 
     def step(self, phase: Phase, work: Callable[[], StepWork]) -> StepRecord:
         """Do `work` and commit it with its journal row, unless the journal has it already.
@@ -193,7 +193,8 @@ class Run:
         """
         number = self._next_step
         self._next_step += 1
-        step = self._journal.get(number) or self._do(number, phase, work)
+        journaled = self._journal.get(number)
+        step = journaled or self._do(number, phase, work)
         self._count_bullets(step.version)
         self.version = step.version
         # What the run knows is a fold of its steps: outages, samples that are owed, the method's state.
@@ -209,7 +210,14 @@ class Run:
         lab = self.lab(step.phase)
         self.contexts.state = self.method.replay(self.contexts.state, step, playbook, lab)
         self.steps.append(step)
+        lessons = self._lessons.take(step, playbook, self._name_questions)
+        if lessons and journaled is None and isinstance(self.progress, RunObserver):
+            self.progress.show_lessons(lessons)
         return step
+
+    def _name_questions(self, samples: frozenset[str]) -> dict[str, str]:
+        """Return the questions of training samples, by their ids; others are not looked up."""
+        return {sample.id: sample.question for sample in self.task.train if sample.id in samples}
 
     def select(self, version: int) -> int:
         """Make the head what `version` was, so that what is used next is what was selected.
@@ -312,7 +320,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     ends well is marked by `ace.loop.run_outcome.finish`.
 
     Raises InputError when there is nothing to resume, or when it was started with other settings, models,
-    samples or sources; also for an unknown method, or sources and budgets that cannot work.
+    samples or sources; also for an unknown method, or sources, budgets and executors that cannot work.
     """
     task = parts.task
     store = parts.store
@@ -320,80 +328,39 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     settings = parts.settings
     check_method(settings.method)  # what cannot work is refused before the run has begun
     sources = build_sources(task, store)
-    packages = ["ace.agent", "ace.memory", *prompt_packages(settings.method)]
+    packages = ["ace.agent", "ace.memory", *METHODS[settings.method].prompts]
     if isinstance(task.environment, Worded):
         packages.append(task.environment.wording().prompts)
     config = {
         **settings.record(),
         "models": dict(models.models),
         "prompts": hash_prompts(*packages),
-        "samples": _fingerprint(task),
         "traces": traces,
         "sources": fingerprint_sources(sources),
         "branch": store.branch_name,
         "base": store.head().number,
     }
     contexts = build_contexts(task, store, models, settings, sources)
-    if resume:
-        run_id = _find_resumable(kind, task, store, config)
-    else:
-        run_id = store.start_run(kind, task.name, config)
-    run: Run | None = None
-    try:
-        run = Run(parts, store.run(run_id), contexts)
-        yield run
-        models.meter.journal = None  # what else is asked of the models is no part of the run
-    except BaseException as error:
-        status: RunStatus = "failed"
-        if isinstance(error, CapReached):
-            status = "capped"
-        elif isinstance(error, KeyboardInterrupt | RunStopped):
-            status = "interrupted"
-        with suppress(StoreError):  # what ended the run must not be hidden by a file that is locked as well
-            store.finish_run(run_id, status, None)
-        raise
-    finally:
-        if run is not None:
-            run.call_journal.close()
-
-
-def _fingerprint(task: Task) -> str:
-    """Return a hash that changes when a sample of the task does, or how it is solved."""
-    samples = []
-    for sample in (*task.train, *task.val, *task.test):
-        samples.append([sample.id, sample.question, sorted(sample.data.items())])
-    values: list[Any] = [task.instructions, str(task.solver), samples]
-    if task.extract is not None:
-        values.append(str(task.extract))
-    text = json.dumps(values, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-_LABELS = {"sources": "documents, memories or sources (or another embedder)"}  # keys of a run's configuration
-
-
-def _find_resumable(kind: str, task: Task, store: Store, config: Mapping[str, Any]) -> int:
-    """Return the number of the last unfinished run of this kind over this task.
-
-    Raises InputError when there is none, or when it was started with another configuration. Its base is not
-    compared: the head has moved since.
-    """
-    unfinished = store.last_unfinished(kind, task.name)
-    if unfinished is None:
-        raise InputError(
-            f"No unfinished {kind} run of {task.name} in {store.path}.", hint="Start one without --resume."
-        )
-    # A run of an earlier release may lack settings, and may have had some that are gone.
-    expected = {**REMOVED, **config}
-    older = {**REMOVED, **Settings().record(), **unfinished.config}
-    changed = []
-    for key, value in expected.items():
-        if key != "base" and older.get(key) != value:
-            changed.append(_LABELS.get(key, key))
-    if changed:
-        labels = ", ".join(changed)
-        raise InputError(
-            f"Run {unfinished.id} was started with other {labels}.",
-            hint="Resume with the same ones, or start a new run.",
-        )
-    return unfinished.id
+    with open_executor(settings, models.meter, parts.stop) as executor:
+        run_id = open_record(kind, task, store, config, resume=resume)
+        run: Run | None = None
+        try:
+            record = store.run(run_id)
+            run = Run(parts, record, contexts, executor)
+            if isinstance(parts.progress, RunObserver):
+                parts.progress.expect(plan_run(kind, record.config))
+            yield run
+            models.meter.journal = None  # what else is asked of the models is no part of the run
+        except BaseException as error:
+            status: RunStatus = "failed"
+            if isinstance(error, CapReached):
+                status = "capped"
+            elif isinstance(error, KeyboardInterrupt | RunStopped):
+                status = "interrupted"
+            # What ended the run must not be hidden by a file that is locked as well.
+            with suppress(StoreError):
+                store.finish_run(run_id, status, None)
+            raise
+        finally:
+            if run is not None:
+                run.call_journal.close()

@@ -54,6 +54,7 @@ def _report_answers(lab: StepLab, trials: Sequence[Trial]) -> StepWork:
 
 def learn(run: Run, phase: Phase, samples: Sequence[Sample]) -> None:
     """Attempt, learn, commit: batch by batch. Raises as `in_batches` does."""
+    run.contexts.expect(samples)
     in_batches(run, phase, samples, partial(study, run, phase))
 
 
@@ -100,7 +101,7 @@ def _do_chore(run: Run, chore: Chore) -> StepWork:
     lab = run.lab(chore.phase)
     with lab.counting_for(chore.name):
         update = chore.work(run.playbook, lab)
-    return StepWork.of(update, lab, f"{chore.phase}: {chore.name}")
+    return StepWork.of(update, lab, run.playbook, f"{chore.phase}: {chore.name}")
 
 
 def study(run: Run, phase: Phase, samples: Sequence[Sample]) -> StepWork:
@@ -133,7 +134,7 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
     def solve(sample: Sample) -> Trial:
         return benches[sample.id].solve(sample, playbook)
 
-    trials = list(run.map(solve, samples, lambda sample: sample.id))
+    trials = list(lab.map(solve, samples, lambda sample: sample.id))
     failures: list[Failure | None] = []
     for trial in trials:
         if trial.attempt.failure is Failure.CONTEXT:  # nobody was asked
@@ -169,7 +170,8 @@ def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes
             for result, trial in zip(results, trials, strict=True)
         ]
     reason = f"{lab.phase}: {', '.join(bench.purpose for bench in benches)}"
-    work = StepWork.of(update, lab, reason)
+    private = [text for trial in attempted for text in trial.private]
+    work = StepWork.of(update, lab, run.playbook, reason, private)
     return replace(work, results=results, episodes=lab.episodes_made(skip=skip_episodes))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
@@ -18,14 +19,14 @@ from ace.methods.raw_episodes import build_raw_episodes
 from ace.methods.rewrite import build_rewrite
 from ace.methods.stateless import Stateless
 from ace.methods.zero_shot import build_zero_shot
-from ace.settings import Settings
+from ace.settings import Manner, Settings
 
 __all__ = [
-    "LEARNS_NOTHING",
     "METHODS",
     "Bench",
     "Chore",
     "Equipment",
+    "KnownMethod",
     "Lab",
     "Method",
     "Moment",
@@ -35,48 +36,55 @@ __all__ = [
     "Update",
     "build_method",
     "check_method",
-    "prompt_packages",
 ]
 
-METHODS: Mapping[str, Callable[[RoleModels, Settings, Equipment], Method]] = MappingProxyType(
-    {
-        "ace": build_ace,
-        "zero_shot": build_zero_shot,
-        "chain_of_thought": partial(build_zero_shot, name="chain_of_thought"),
-        "self_refine": partial(build_zero_shot, name="self_refine"),
-        "best_of_n": partial(build_zero_shot, name="best_of_n"),
-        "few_shot": build_few_shot,
-        "few_shot_nearest": partial(build_few_shot, nearest=True),
-        "raw_episodes": build_raw_episodes,
-        "raw_episodes_nearest": partial(build_raw_episodes, nearest=True),
-        "rewrite": build_rewrite,
-        "cheatsheet": build_cheatsheet,
-        "cheatsheet_retrieval": partial(build_cheatsheet, retrieval=True),
-        "ace_published": build_published,
-        "gepa": build_gepa,
-    }
-)
-_PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "ace": ("ace.methods.ace",),
-        **dict.fromkeys(("rewrite", "cheatsheet", "cheatsheet_retrieval", "ace_published"), ("ace.methods",)),
-    }
-)
-LEARNS_NOTHING = frozenset({"zero_shot", "chain_of_thought", "self_refine", "best_of_n"})
-"""The methods for which a training sample is attempted in vain: a comparison lets them answer at once."""
+
+@dataclass(frozen=True, slots=True)
+class KnownMethod:
+    """Say how a method is built, and what there is to know of it before it is."""
+
+    build: Callable[[RoleModels, Settings, Equipment], Method]
+
+    manner: Manner | None = None
+    """How it asks for an answer, where that is not as the task wants it."""
+
+    learns: bool = True
+    """False: a training sample is attempted in vain, and a comparison lets it answer at once."""
+
+    prompts: tuple[str, ...] = ()
+    """The packages whose `prompts/` it words its requests with; their hash stands in a run's record."""
 
 
-def prompt_packages(name: str) -> tuple[str, ...]:
-    """Return the packages whose `prompts/` a method words its requests with; their hash stands in a run's
-    record.
-    """
-    return _PROMPTS.get(name, ())
+_OWN_PROMPTS = ("ace.methods",)
+
+METHODS: Mapping[str, KnownMethod] = MappingProxyType(
+    {
+        "ace": KnownMethod(build_ace, prompts=("ace.methods.ace",)),
+        "zero_shot": KnownMethod(build_zero_shot, learns=False),
+        "chain_of_thought": KnownMethod(
+            partial(build_zero_shot, name="chain_of_thought"), Manner.THINK_FIRST, learns=False
+        ),
+        "self_refine": KnownMethod(
+            partial(build_zero_shot, name="self_refine"), Manner.SELF_REFINE, learns=False
+        ),
+        "best_of_n": KnownMethod(partial(build_zero_shot, name="best_of_n"), Manner.BEST_OF_N, learns=False),
+        "few_shot": KnownMethod(build_few_shot),
+        "few_shot_nearest": KnownMethod(partial(build_few_shot, nearest=True)),
+        "raw_episodes": KnownMethod(build_raw_episodes),
+        "raw_episodes_nearest": KnownMethod(partial(build_raw_episodes, nearest=True)),
+        "rewrite": KnownMethod(build_rewrite, prompts=_OWN_PROMPTS),
+        "cheatsheet": KnownMethod(build_cheatsheet, prompts=_OWN_PROMPTS),
+        "cheatsheet_retrieval": KnownMethod(partial(build_cheatsheet, retrieval=True), prompts=_OWN_PROMPTS),
+        "ace_published": KnownMethod(build_published, prompts=_OWN_PROMPTS),
+        "gepa": KnownMethod(build_gepa),
+    }
+)
 
 
 def build_method(models: RoleModels, settings: Settings, equipment: Equipment | None = None) -> Method:
     """Return the method that `settings.method` names. Raises InputError for a name that is not in METHODS."""
     check_method(settings.method)
-    return METHODS[settings.method](models, settings, equipment or Equipment())
+    return METHODS[settings.method].build(models, settings, equipment or Equipment())
 
 
 def check_method(name: str) -> None:

@@ -3,6 +3,7 @@
 Needs no model, database or network.
 
     model            bullets, playbooks and operations as values
+    ancestry         which playbook another was made from, and what differs
     delta            a delta applied, found, or taken back
     three_way_merge  two playbooks that grew from one
     alias            the id of a bullet in a file it was imported from

@@ -61,6 +61,7 @@ def apply_each(playbook: Playbook, operations: Iterable[Operation]) -> tuple[Pla
     names = dict.fromkeys(playbook.section_names)
     end = playbook.next_position
     reasons = []
+    touched = set[str]()
     for operation in operations:
         try:
             changed = _compute_bullets(cast(Mapping[str, Bullet], bullets), end, operation)
@@ -73,9 +74,12 @@ def apply_each(playbook: Playbook, operations: Iterable[Operation]) -> tuple[Pla
         if not reason:
             for bullet in changed:
                 bullets[bullet.id] = bullet
+                touched.add(bullet.id)
                 names.setdefault(bullet.section)
                 end = max(end, bullet.position + 1)
-    return Playbook(bullets.finish(), tuple(names), end), reasons
+    after = Playbook(bullets.finish(), tuple(names), end)
+    after.ancestry.follow(playbook, touched)
+    return after, reasons
 
 
 def diff(a: Playbook, b: Playbook) -> Delta:

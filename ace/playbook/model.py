@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
 from immutables import Map
+
+from ace.playbook.ancestry import Ancestry, trace_back
 
 
 class Status(StrEnum):
@@ -83,11 +86,18 @@ class Playbook:
     next_position: int = 0
     """Above every position in use: a new bullet gets it, and so stands at the end of its section."""
 
+    ancestry: Ancestry = field(default_factory=Ancestry, init=False, repr=False, compare=False)
+    """From which playbook this one was made, where that is known."""
+
     def __iter__(self) -> Iterator[Bullet]:
         """Yield live bullets by section and position. O(n log n): for rendering, not for steps."""
-        rank = {name: place for place, name in enumerate(self.section_names)}
         live = (bullet for bullet in self.bullets.values() if bullet.live)
-        return iter(sorted(live, key=lambda b: (rank[b.section], b.position, b.id)))
+        return iter(sorted(live, key=self.make_sort_key()))
+
+    def make_sort_key(self) -> Callable[[Bullet], tuple[int, int, str]]:
+        """Return what sorts bullets of this playbook by section and position."""
+        rank = {name: place for place, name in enumerate(self.section_names)}
+        return lambda bullet: (rank[bullet.section], bullet.position, bullet.id)
 
     def __len__(self) -> int:
         """Count the live bullets. O(n)."""
@@ -95,8 +105,50 @@ class Playbook:
 
     @property
     def active(self) -> tuple[Bullet, ...]:
-        """Return the bullets that are rendered, by section and position."""
-        return tuple(bullet for bullet in self if bullet.status is Status.ACTIVE)
+        """Return the bullets that are rendered, by section and position. They are sorted once."""
+        return self._list_bullets(Status.ACTIVE)
+
+    @property
+    def quarantined(self) -> tuple[Bullet, ...]:
+        """Return the bullets that wait for proof, by section and position. They are sorted once."""
+        return self._list_bullets(Status.QUARANTINED)
+
+    def _list_bullets(self, status: Status) -> tuple[Bullet, ...]:
+        """Return the bullets of a status in order, from that of the playbook that this one was made from."""
+        ordered = self.ancestry.ordered.get(status)
+        if ordered is not None:
+            return ordered
+        get_place = self.make_sort_key()
+        for old, changed in trace_back(self):
+            names, earlier = old.section_names, old.ancestry.ordered.get(status)
+            is_far = 8 * len(changed) > len(self.bullets)
+            if earlier is None or is_far or self.section_names[: len(names)] != names:
+                continue
+            bullets = list(earlier)
+            for name in changed:
+                before, after = old.bullets.get(name), self.bullets.get(name)
+                if before is not None and before.status is status:
+                    del bullets[bisect_left(bullets, get_place(before), key=get_place)]
+                if after is not None and after.status is status:
+                    insort(bullets, after, key=get_place)
+            break
+        else:
+            bullets = [bullet for bullet in self if bullet.status is status]
+        return self.ancestry.ordered.setdefault(status, tuple(bullets))
+
+    @property
+    def contents_digest(self) -> str:
+        """Return a hash of what the bullets in use say, whatever their order: 16 hexadecimal digits."""
+        total = self.ancestry.digest
+        for old, changed in trace_back(self) if total is None else ():
+            if old.ancestry.digest is not None:
+                total = old.ancestry.digest + _sum_hashes(map(self.bullets.get, changed))
+                total -= _sum_hashes(map(old.bullets.get, changed))
+                break
+        if total is None:
+            total = _sum_hashes(self.bullets.values())
+        self.ancestry.digest = total
+        return f"{total % 2**64:016x}"
 
     @property
     def sections(self) -> tuple[Section, ...]:
@@ -248,6 +300,15 @@ class Rejection:
 
     reason: str
     """A clause for people; no code reads it."""
+
+
+def _sum_hashes(bullets: Iterable[Bullet | None]) -> int:
+    """Return the sum of the hashes of what those bullets say that are in use."""
+    total = 0
+    for bullet in bullets:
+        if bullet is not None and bullet.status is Status.ACTIVE:
+            total += int.from_bytes(hashlib.sha256(bullet.content.encode("utf-8", "surrogatepass")).digest())
+    return total
 
 
 def bullet_id(section: str, content: str, salt: str = "") -> str:

@@ -10,29 +10,25 @@ Votes count in quarters only, so that a single vote hardly ever changes the core
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.resources import files
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from ace.context.item import Item
 from ace.context.pack import LeftOut
-from ace.context.render import Rendered, list_item, render_playbook
-from ace.playbook.model import Bullet, Playbook
-from ace.retrieval.bullet_index import BulletIndex
-from ace.retrieval.fusion import fuse
-from ace.retrieval.ranking import bound_helpfulness, choose_within_room, diversify
-from ace.text.tokens import CountTokens
+from ace.context.render import Rendered, render_best, render_playbook
+from ace.playbook.model import Playbook
+from ace.retrieval.kept_bullets import KeptBullets
+from ace.retrieval.question_order import QuestionOrder
+from ace.text.tokens import CountTokens, estimate_tokens
 
 if TYPE_CHECKING:
     from ace.llm.embedding import Vectors
 
 CORE_SHARE = 0.5  # of the room, for bullets that every question is shown
-# Candidates come and go; the playbook that they are made from stays for a batch.
-_build_index = lru_cache(maxsize=8)(BulletIndex)
+NAMED = 50  # bullets without room that are named; of further ones the number is told
+_KEPT = 4  # ways to count that bullets are kept for: a run has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +37,20 @@ class HybridSelector:
 
     vectors: Callable[[Sequence[str]], Vectors]
     """An embedder: one row of length 1 for each text."""
+
+    _kept: dict[tuple[CountTokens, bool], KeptBullets] = field(default_factory=dict, compare=False)
+    """What follows the playbook, by how lines are counted."""
+
+    _expected: list[str] = field(default_factory=list, compare=False)
+    """Questions that will be asked."""
+
+    _lock: Lock = field(default_factory=Lock, compare=False)
+    """Held while bullets are chosen: they are kept for one playbook at a time."""
+
+    def expect(self, questions: Iterable[str]) -> None:
+        """Take note of questions that will be asked, in their order. That saves time, and changes nothing."""
+        with self._lock:
+            self._expected[:] = questions
 
     def __call__(
         self,
@@ -59,85 +69,63 @@ class HybridSelector:
         ModelUnavailable as the embedder does.
         """
         share = CORE_SHARE if most is None else 0.0
-        core = render_playbook(playbook, int(room * share), count, ids=ids, utility=rate_worth)
-        in_core = frozenset(core.bullets)
-        rest = {bullet.id: bullet for bullet in playbook.active if bullet.id not in in_core}
-        items = {}
-        for name, bullet in rest.items():
-            label = name if ids else ""
-            items[name] = Item(
-                text=bullet.content,
-                tokens=count(list_item(bullet.content, label)),
-                source=name,
-                section=bullet.section,
-                pinned=bullet.pinned,
-                volatile=True,
-                provenance=label,
-            )
+        with self._lock:
+            shelf = self._follow(playbook, count, ids=ids)
+            core_room = int(room * share)
+            best = [shelf.get_bullet(place) for place in shelf.choose_core(core_room)]
+            core = render_best(best, playbook.section_names, core_room, count, ids=ids)
+            order = shelf.rank(question, map(shelf.get_place, core.bullets))
+            chosen = shelf.choose_for_question(order, room - core.tokens, most)
+            specific = [shelf.make_item(place) for place in chosen]
+            left_out = _list_left_out(shelf, order, set(chosen))
+        positions = {item.source: playbook.bullets[item.source].position for item in specific}
+        specific.sort(key=lambda item: (positions[item.source], item.source))  # the oldest first
+        return Rendered(core.text, core.tokens, core.bullets, left_out, tuple(specific))
 
-        order = self.rank(rest, question)
-        cost = {name: item.tokens for name, item in items.items()}
-        section = {name: bullet.section for name, bullet in rest.items()}
-        chosen = choose_within_room(order[:most], cost, section, room - core.tokens)
-        rank = {name: place for place, name in enumerate(order, 1)}
-        specific, left_out = [], []
-        for name, item in items.items():
-            if name in chosen:
-                specific.append(item)
-            else:
-                reason = f"number {rank[name]} of {len(rest)} for this question: no room"
-                left_out.append(LeftOut(name, item.tokens, reason))
-        specific.sort(key=lambda item: (rest[item.source].position, item.source))  # the oldest first
-        return Rendered(core.text, core.tokens, core.bullets, tuple(left_out), tuple(specific))
+    def render(
+        self, playbook: Playbook, question: str, room: int, count: CountTokens, *, ids: bool = False
+    ) -> Rendered:
+        """Return the whole playbook where it fits into `room` tokens, else what is selected."""
+        with self._lock:
+            may_fit = self._follow(playbook, count, ids=ids).may_fit(room)
+        if may_fit:
+            whole = render_playbook(playbook, room, count, ids=ids)
+            if not whole.left_out:
+                return whole
+        return self(playbook, question, room, count, ids=ids)
 
-    def rank(self, bullets: Mapping[str, Bullet], question: str) -> list[str]:
-        """Return the ids of all bullets, the one that bears most on the question first."""
-        if not bullets:
-            return []
-        names = sorted(bullets, key=lambda name: (bullets[name].position, name))
-        by_words = _build_index(tuple(bullets[name] for name in names)).search(question)
-        vectors = self.vectors([question, *(bullets[name].content for name in names)])
-        rows = {name: row for row, name in enumerate(names, 1)}
-        nearness = dict(zip(names, (vectors[1:] @ vectors[0]).tolist(), strict=True))
-        by_meaning = sorted(names, key=lambda name: -nearness[name])  # of equals the older first
-        scores = dict(fuse((by_words, by_meaning)))
-        distinctive = _compile_distinctive()
-        worths = {name: scores[name] * (1 + rate_worth(bullets[name])) for name in names}
+    def search(self, playbook: Playbook, question: str, most: int) -> list[str]:
+        """Return ids of at most so many bullets in use, the one that bears most on the question first."""
+        with self._lock:
+            shelf = self._follow(playbook, estimate_tokens, ids=False)
+            return [shelf.get_bullet(place).id for place in islice(shelf.rank(question, ()), most)]
 
-        @cache
-        def find_marks(name: str) -> set[str]:
-            """Return what tells a bullet from those that are like it. Few bullets are compared."""
-            return {word.lower() for word in distinctive.findall(bullets[name].content)}
-
-        def measure_likeness(first: str, second: str) -> float:
-            """Return 0 where a number, a name or a "not" differs: the same words then say another thing."""
-            if find_marks(first) != find_marks(second):
-                return 0.0
-            return max(0.0, float(vectors[rows[first]] @ vectors[rows[second]]))
-
-        return diversify(worths, measure_likeness)
+    def _follow(self, playbook: Playbook, count: CountTokens, *, ids: bool) -> KeptBullets:
+        """Return what is kept of the bullets, up to date for a playbook."""
+        key = count, ids
+        shelf = self._kept.pop(key, None)
+        if shelf is None:
+            shelf = KeptBullets(self.vectors, count, ids=ids)
+            shelf.expected = self._expected
+        self._kept[key] = shelf
+        if len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+        shelf.follow(playbook)
+        return shelf
 
 
-def rate_worth(bullet: Bullet) -> float:
-    """Return how much a bullet helps for sure, 0 to 0.75 in quarters; -0.25 where harm is what is sure."""
-    if bound_helpfulness(bullet.harmful, bullet.helpful) > 0.5:
-        return -0.25
-    return int(4 * bound_helpfulness(bullet.helpful, bullet.harmful)) / 4
-
-
-@cache
-def _compile_distinctive() -> re.Pattern[str]:
-    """Compile what tells two like lessons apart; words of contrast come from a data file.
-
-    It matches quoted text, numbers and codes, names with a dot or an underscore, and those words.
-    """
-    text = files("ace.retrieval").joinpath("contrast_words.toml").read_text("utf-8")
-    contrasts = tomllib.loads(text)
-    forms = [
-        *map(re.escape, contrasts["words"]),
-        *(rf"{re.escape(prefix)}\w+" for prefix in contrasts["prefixes"]),
-        *(rf"\w+{re.escape(suffix)}" for suffix in contrasts["suffixes"]),
-    ]
-    # A word is looked at from its beginning only: else a long one without digits takes quadratic time.
-    named = r"(?:(?<!\w)\w*)?[\d_.]\w+|(?:(?<!\w)\w*)?\d\w*"
-    return re.compile(rf"'[^']*'|{named}|\b(?:{'|'.join(forms)})\b", re.IGNORECASE)
+def _list_left_out(shelf: KeptBullets, order: QuestionOrder, chosen: set[int]) -> tuple[LeftOut, ...]:
+    """Name the bullets without room that bear most on the question, and tell how many more there are."""
+    missing = len(order) - len(chosen)
+    numbered = ((number, place) for number, place in enumerate(order, 1) if place not in chosen)
+    left_out = []
+    for number, place in islice(numbered, min(NAMED, missing)):
+        item = shelf.make_item(place)
+        reason = f"number {number} of {len(order)} for this question: no room"
+        left_out.append(LeftOut(item.source, item.tokens, reason))
+    if missing > NAMED:
+        tokens = int(shelf.costs[order.eligible].sum()) - sum(int(shelf.costs[place]) for place in chosen)
+        tokens -= sum(item.tokens for item in left_out)
+        more = missing - NAMED
+        left_out.append(LeftOut(f"{more} more", tokens, "they bear less on this question: no room", more))
+    return tuple(left_out)

@@ -6,15 +6,21 @@ Knows ids, numbers and nothing else; equal inputs give equal orders.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from ace.playbook.model import Bullet
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 T = TypeVar("T", bound=Hashable)
 
 _Z = 1.96  # 95%
-_AMONG = 200  # candidates that are compared with each other; later ones cannot make the cut anyway
+BEST_RATE = 0.75  # that `rate_worth` gives
+AMONG = 200  # candidates that are compared with each other; later ones cannot make the cut anyway
 
 
 @lru_cache(maxsize=4_096)
@@ -30,45 +36,30 @@ def bound_helpfulness(helpful: int, harmful: int) -> float:
     return (share + _Z**2 / (2 * votes) - spread) / (1 + _Z**2 / votes)
 
 
-def diversify(
-    scores: Mapping[T, float], near: Callable[[T, T], float], *, penalty: float = 0.3, among: int = _AMONG
-) -> list[T]:
-    """Return keys best first, each at a loss for being `near` (0 to 1) a key that was taken before it.
+def rate_worth(bullet: Bullet) -> float:
+    """Return how much a bullet helps for sure, 0 to 0.75 in quarters; -0.25 where harm is what is sure."""
+    if bound_helpfulness(bullet.harmful, bullet.helpful) > 0.5:
+        return -0.25
+    return int(4 * bound_helpfulness(bullet.helpful, bullet.harmful)) / 4
 
-    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998). Scores count as shares of the best one,
-    and `penalty` times the nearness is taken off. Among equals the earlier in `scores` comes first. Only the
-    best `among` keys are compared with each other; the others follow in the order of their scores.
+
+def vary(scores: NDArray[np.float64], near: NDArray[np.float64], *, penalty: float = 0.3) -> list[int]:
+    """Return the numbers of things best first, each at a loss for being near one that was taken before it.
+
+    `scores` has shape (things,), `near` (things, things) with values from 0 to 1. Maximal marginal relevance
+    (Carbonell and Goldstein, SIGIR 1998). Scores count as shares of the best one, and `penalty` times the
+    nearness is taken off. Among equals the earlier comes first.
     """
-    order = sorted(scores, key=lambda name: -scores[name])
-    rest, after = order[:among], order[among:]
-    top = max(scores.values(), default=0.0) or 1.0
-    closest = dict.fromkeys(rest, 0.0)
-    taken: list[T] = []
-    while rest:
-        best = max(rest, key=lambda name: scores[name] / top - penalty * closest[name])
-        rest.remove(best)
+    import numpy as np
+
+    if not len(scores):
+        return []
+    shares = scores / (float(scores.max()) or 1.0)
+    closest = np.zeros(len(scores))
+    taken: list[int] = []
+    for _ in range(len(scores)):
+        best = int(np.argmax(shares - penalty * closest))
         taken.append(best)
-        for name in rest:
-            closest[name] = max(closest[name], near(best, name))
-    return taken + after
-
-
-def choose_within_room(
-    order: Sequence[T], cost: Mapping[T, int], section: Mapping[T, str], room: int, *, quota: float = 0.75
-) -> set[T]:
-    """Choose keys that fit into `room`, in order; `cost` is in the same unit (tokens).
-
-    A section gets more than its `quota` of the room only after all other sections had their turn.
-    """
-    chosen: set[T] = set()
-    spent: Counter[str] = Counter()
-    for most in (room * quota, room):
-        for name in order:
-            if name in chosen:
-                continue
-            of_section = spent[section[name]] + cost[name]
-            of_all = spent.total() + cost[name]
-            if of_section <= most and of_all <= room:
-                chosen.add(name)
-                spent[section[name]] = of_section
-    return chosen
+        shares[best] = -np.inf
+        np.maximum(closest, near[best], out=closest)
+    return taken

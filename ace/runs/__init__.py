@@ -5,6 +5,8 @@ Its modules:
     records    what the store returns beside playbooks
     answer_feedback  what somebody says of an answer
     steps      the journal of a run as values
+    proven_lessons  lessons as they are proven
+    time_left  how long a run will still take
     report     the result of a run
     run_text   and as text
     trajectory_text  one attempt as text

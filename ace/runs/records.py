@@ -329,6 +329,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTotals:
+    """Sum up what the calls of a run took until now."""
+
+    calls: int
+
+    tokens: int
+    """Those of prompts and completions."""
+
+    last: float
+    """When the last one ended, in seconds since 1970; 0 where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Forgotten:
     """Report what `Store.forget` did."""
 

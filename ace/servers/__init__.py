@@ -1,4 +1,4 @@
-"""A playbook for agents in other processes: a server of the Model Context Protocol.
+"""A playbook for agents in other processes: a server of the Model Context Protocol, and a proxy of an API.
 
 Its modules:
 
@@ -10,4 +10,5 @@ Its modules:
     arguments   what the tools take
     lessons     lessons that a client proposes
     results     what the tools return
+    proxy       in front of a model's API, for clients that nobody can change; a package of its own
 """

@@ -105,9 +105,8 @@ class Desk:
         """Return the lessons that come nearest to some words or a question, by words and by meaning."""
         with self._reading(playbook) as store:
             version = store.head().number
-            bullets = {bullet.id: bullet for bullet in store.checkout(version).active}
-        order = self._selector.rank(bullets, query)[:limit]
-        rows = [_make_row(bullets[name]) for name in order]
+            at_head = store.checkout(version)
+        rows = [_make_row(at_head.bullets[name]) for name in self._selector.search(at_head, query, limit)]
         return FoundBullets(playbook=store.path.stem, version=version, bullets=rows)
 
     def history(self, limit: Rows = 20, playbook: PlaybookName = "") -> History:
@@ -128,13 +127,13 @@ class Desk:
             changes.append(f"{operation.op} {' '.join(touched_ids(operation))}")
         text = rendered.text
         if rendered.left_out:
-            text = f"{text}\n({len(rendered.left_out)} more bullets: no room.)\n"
+            text = f"{text}\n({sum(item.count for item in rendered.left_out)} more bullets: no room.)\n"
         return VersionPage(
             playbook=store.path.stem,
             version=_describe_version(row),
             changes=changes,
             bullets=list(rendered.bullets),
-            left_out=len(rendered.left_out),
+            left_out=sum(item.count for item in rendered.left_out),
             text=text,
         )
 

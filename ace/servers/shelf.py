@@ -74,7 +74,7 @@ class Shelf:
             raise InputError(f"There is no playbook {name!r:.60} here.", hint=f"There are: {names}.")
         else:
             raise InputError("Which playbook?", hint=f"Name one of these: {names}.")
-        if not path.exists():
+        if isinstance(path, Path) and not path.exists():
             raise StoreError(f"There is no playbook at {path}.", hint="`ace learn TASK` makes one.")
         return path
 

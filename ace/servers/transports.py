@@ -13,7 +13,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -28,7 +28,7 @@ PATH = "/mcp"
 _LONGEST_BODY = 1_000_000  # bytes
 _SHORTEST_TOKEN = 16  # characters
 _LAST_SECONDS = 2  # for answers that are under way when the server ends
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 # An escape of JSON: a pair of surrogates, one alone, or any other.
 _ESCAPE = re.compile(
@@ -63,7 +63,7 @@ class HttpPlace:
         if self.token and (len(self.token) < _SHORTEST_TOKEN or not self.token.isascii()):
             hint = f"Set {TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} letters and digits at random."
             raise InputError("The token is too short, or not ASCII.", hint=hint)
-        if not self.token and write_host(self.host) not in _LOOPBACK:
+        if not self.token and write_host(self.host) not in LOOPBACK:
             hint = f"Set {TOKEN_VARIABLE}, and let clients send it: Authorization: Bearer TOKEN."
             raise InputError(f"{self.host} can be reached from elsewhere, which needs a token.", hint=hint)
 
@@ -87,14 +87,7 @@ def serve_http(server: MCPServer, place: HttpPlace, announce: Callable[[str], No
     import uvicorn
 
     log_to_stderr()
-    host = place.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        opened = socket.create_server((host, place.port), family=family)
-    except OSError as error:
-        message = f"Nobody can listen on {place.host}, port {place.port} ({error.strerror or error})."
-        raise InputError(message, hint="Give another --port or --host.") from error
-    with opened as listener:
+    with open_listener(place.host, place.port) as listener:
         port = int(listener.getsockname()[1])
         config = uvicorn.Config(
             make_app(server, place, port),
@@ -108,17 +101,36 @@ def serve_http(server: MCPServer, place: HttpPlace, announce: Callable[[str], No
         uvicorn.Server(config).run(sockets=[listener])
 
 
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address of this machine. Raises InputError where nobody can."""
+    address = host.strip("[]")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        listener = socket.create_server((address, port), family=family)
+        # Connections inherit it. asyncio leaves it out for a socket that does not say that it is TCP, and
+        # then an answer in two pieces waits 40 ms for the client's word that it has the first.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    except OSError as error:
+        message = f"Nobody can listen on {host}, port {port} ({error.strerror or error})."
+        raise InputError(message, hint="Give another --port or --host.") from error
+
+
+def list_hosts(host: str, port: int, names: Sequence[str]) -> list[str]:
+    """Return what clients may call this machine: loopback, its host, and further `names`, with the port."""
+    hosts: list[str] = []
+    for name in dict.fromkeys((*LOOPBACK, write_host(host), *names)):
+        hosts.append(f"{name}:{port}")
+        if port == 80 or name in names:  # a proxy in front may have another port
+            hosts.append(name)
+    return hosts
+
+
 def make_app(server: MCPServer, place: HttpPlace, port: int) -> App:
     """Return the application: stateless, so that any process can answer any request."""
     from mcp.server.transport_security import TransportSecuritySettings
 
-    hosts: list[str] = []
-    for name in dict.fromkeys((*_LOOPBACK, write_host(place.host), *place.names)):
-        hosts.append(f"{name}:{port}")
-        if port == 80:
-            hosts.append(name)
-        if name in place.names:  # a proxy in front may have another port
-            hosts += [name, f"{name}:*"]
+    hosts = [*list_hosts(place.host, port, place.names), *(f"{name}:*" for name in place.names)]
     security = TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=hosts,

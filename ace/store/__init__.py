@@ -16,6 +16,8 @@ Where to begin reading: `store`, whose methods are one transaction each.
     episode_events  how episodes of somebody else's agent began, and what happened since
     event_journal   their events, as they come
     call_journal    the journal that writes them from any thread
+    process_mark    which process works on a run, and whether it lives
+    table_sizes     rows and bytes of each table
     memory_rows     rows of memories
     vector_rows     rows of vectors
     checked_rows    the checksum in every row

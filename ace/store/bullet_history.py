@@ -75,7 +75,9 @@ def move(db: Database, playbook: Playbook, here: int, there: int, head: Branch |
     for bullet in rows_to_bullets(present):
         bullets[bullet.id] = bullet
     names = tuple(intern(name) for (name,) in sections)
-    return Playbook(bullets.finish(), names, _to_position(position, there))
+    moved = Playbook(bullets.finish(), names, _to_position(position, there))
+    moved.ancestry.follow(playbook, [row[0] for row in rows])
+    return moved
 
 
 def read_main(db: Database, version: int) -> Playbook:

@@ -6,7 +6,6 @@ It has a connection of its own, because calls end in many threads and a store be
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,8 +31,10 @@ class CallJournal:
         self._path = path
         self._run = run
         self._paid = paid
-        self._lock = threading.Lock()
-        self._waiting: deque[Call] = deque()
+        self._lock = threading.Lock()  # for what waits; never held while the file is written
+        self._file = threading.Lock()  # for the connection
+        self._waiting: dict[threading.Event, Call] = {}  # by the turns of their threads, in order
+        self._unwritten: list[Call] = []
         self._db: Database | None = None
         self._closed = False
 
@@ -44,25 +45,41 @@ class CallJournal:
     def write(self, call: Call) -> None:
         """Store a call durably before returning, even after `close`.
 
-        Calls that end while another is being written are written together, so that they wait for a slow disk
-        only once. Raises StoreBusy after a minute, StoreUnwritable where the file cannot grow.
+        Calls that end while others are being written are written together, by one of their threads, so that
+        they wait for a slow disk only once; the others sleep until then, each by itself, since threads that
+        wait for one lock wake one after the other. What could not be written is written with the next call.
+        Raises StoreBusy after a minute, StoreUnwritable where the file cannot grow.
         """
-        self._waiting.append(call)
+        turn = threading.Event()
         with self._lock:
-            together = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if not together:  # another thread has written it by now
+            self._waiting[turn] = call
+            if len(self._waiting) == 1:
+                turn.set()
+        written: list[threading.Event] = []
+        try:
+            turn.wait()
+            with self._lock:
+                together = dict(self._waiting)
+            if turn not in together:  # another thread has written it by now
                 return
-            try:
+            with self._file:
                 if self._db is None:
                     self._db = connect_shared(self._path, timeout=_WAIT)
-                do_again(partial(self._add, self._db, together))
-            except BaseException:
-                self._waiting.extendleft(reversed(together))  # their own threads raise on their turn
-                raise
-            finally:
-                if self._closed:
-                    disconnect(self._db, self._path)
-                    self._db = None
+                do_again(partial(self._add, self._db, [*self._unwritten, *together.values()]))
+                written += together
+                self._unwritten.clear()
+        finally:
+            with self._lock:
+                if turn in self._waiting and turn not in written:
+                    self._unwritten.append(self._waiting.pop(turn))
+                for turn_of_call in written:
+                    del self._waiting[turn_of_call]
+                    turn_of_call.set()
+                first = next(iter(self._waiting), None)
+                if first is not None:  # it writes what is left, or raises in its own thread
+                    first.set()
+            if self._closed:
+                self.close()
 
     def _add(self, db: Database, calls: list[Call]) -> None:
         """Write calls in one transaction."""
@@ -71,7 +88,7 @@ class CallJournal:
 
     def close(self) -> None:
         """Close the connection. A call that ends later opens it again for a moment."""
-        with self._lock:
+        with self._file:
             self._closed = True
             disconnect(self._db, self._path)
             self._db = None

@@ -100,7 +100,8 @@ def insert(
     keys = [name for name in key.split(", ") if name]
     same_key = " AND ".join(f"{name} = ?" for name in keys)
     if key:
-        sets = ", ".join(f"{name} = excluded.{name}" for name in quoted)
+        # Not those of the key: SQLite would look at every row that points to the old one.
+        sets = ", ".join(f"{name} = excluded.{name}" for name in quoted if name.strip('"') not in keys)
         sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
     hidden, hide = HIDDEN.get(table, ()), HIDE.get(table, hide_secrets)
     named = None if table in HIDE else hide_secrets

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -31,7 +31,7 @@ class ServerAddress:
     schema: str
     """The schema of the database that holds the tables."""
 
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     """The password, if the URL had one; `repr` and `str` leave it out."""
 
     @property
@@ -48,19 +48,8 @@ class ServerAddress:
         options = [option for option in query.split("&") if option and not option.startswith("schema=")]
         return f"{base}?{'&'.join(options)}" if options else base
 
-    def exists(self) -> bool:
-        """Return True: whether there is a playbook is found out when it is opened."""
-        return True
-
-    def absolute(self) -> ServerAddress:
-        """Return the address, which is the same from every folder."""
-        return self
-
     def __str__(self) -> str:
         return self.url
-
-    def __repr__(self) -> str:
-        return f"ServerAddress({self.url!r})"
 
 
 DEFAULT_SCHEMA = "ace"
@@ -113,21 +102,10 @@ def name_beside(place: Place, ending: str) -> Path:
     return Path(f"{place.stem}{ending}")
 
 
-class Rows(Protocol):
-    """Hold the result of a statement, as a cursor of `sqlite3` does."""
-
-    def fetchone(self) -> Any:
-        """Return the next row as a tuple, or None."""
-
-    def fetchall(self) -> list[Any]:
-        """Return the rows that are left, as tuples."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """Yield the rows that are left, as tuples."""
-
-    @property
-    def description(self) -> Any:
-        """Return a sequence for each column, which begins with its name; read it after the rows."""
+Rows = Any
+"""The result of a statement, as a cursor of `sqlite3` or psycopg has it: `fetchone`, `fetchall`, a loop over
+it, `description`. The rows are tuples.
+"""
 
 
 class Sql(Protocol):
@@ -168,14 +146,8 @@ class Database(Sql, Protocol):
     def typed_errors(self, place: Any) -> AbstractContextManager[None]:
         """Convert every error of the database that leaves the block to one of ours, which names the place."""
 
-    def read_seals(self) -> list[tuple[str, int, bytes]]:
-        """Return the seals as they are: table, number of rows, sum of their checksums."""
-
     def find_damage(self) -> Iterator[str]:
         """Yield what the database itself finds wrong, and what stands in the schema that is not ours."""
-
-    def primary_key(self, table: str) -> list[str]:
-        """Return the columns of a table's primary key, or of what stands in its place."""
 
     def text_columns(self) -> list[tuple[str, str]]:
         """Return all columns (table, column) that may hold text, of tables of others beside ours, too."""
@@ -185,9 +157,6 @@ class Database(Sql, Protocol):
 
     def scrub(self) -> bool:
         """Write the tables anew without deleted text; return whether no byte of it can be left."""
-
-    def announce(self, branch: str, version: int) -> None:
-        """Tell whoever waits in `wait_for_change`, once the transaction commits, of a branch's new head."""
 
     def wait_for_change(self, seconds: float) -> bool:
         """Wait until another connection has committed, and return whether one has."""

@@ -174,10 +174,6 @@ class PlaybookConnection(sqlite3.Connection):
             finally:
                 self.unsettled = None
 
-    def read_seals(self) -> list[tuple[str, int, bytes]]:
-        """Return the seals as they are: table, number of rows, sum of their checksums."""
-        return self.execute(seals.READ).fetchall()
-
     def find_damage(self) -> Iterator[str]:
         """Ask SQLite itself, and compare all definitions with those of a new file."""
         for (line,) in self.execute("PRAGMA integrity_check"):
@@ -188,11 +184,6 @@ class PlaybookConnection(sqlite3.Connection):
             yield f"{where} points to a row of {parent} that is not there."
         for item in foreign.find_foreign(self):
             yield item.problem
-
-    def primary_key(self, table: str) -> list[str]:
-        """Return the columns of a table's primary key, or `rowid`."""
-        sql = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
-        return read_column(self, sql, [table]) or ["rowid"]
 
     def text_columns(self) -> list[tuple[str, str]]:
         """Return all columns (table, column) of the file that may hold text."""
@@ -216,9 +207,6 @@ class PlaybookConnection(sqlite3.Connection):
         self.execute("VACUUM")
         busy, _, _ = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
-
-    def announce(self, branch: str, version: int) -> None:
-        """Do nothing: SQLite counts the commits of others."""
 
     def wait_for_change(self, seconds: float) -> bool:
         """Look at SQLite's count of other connections' commits until it has moved, or the time is up."""

@@ -336,7 +336,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         state = db.execute(versions.BRANCH, [self.branch_name])
         if self.branch_name == lineage.MAIN and (not whole or known is None or self._is_shared):
             since = None if base is None else versions.ask_since(db, base, line)
-            asked, part = versions.ask_main_head(db), bullet_history.ask_part(db, line, ids)
+            asked, part = db.execute(versions.MAIN_HEAD), bullet_history.ask_part(db, line, ids)
         branch, next_number, checksum = versions.read_branch_state(db, self.branch_name, state)
         self._is_shared = known is not None and known.version.number != branch.version
         if whole and known is not None and not self._is_shared:

@@ -7,15 +7,18 @@ the transaction of their version. Knows nothing about playbooks.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import StoreError, UnknownVersion
+from ace.errors import InputError, StoreError, UnknownVersion
 from ace.playbook.codec import delta_from_json
 from ace.runs.records import (
     AnswerFeedback,
+    CallTotals,
     EpisodeEnd,
     EpisodeEvent,
     Proposal,
@@ -29,6 +32,9 @@ from ace.store import call_rows, checked_rows, episode_events, episode_rows
 from ace.store.call_journal import CallJournal
 from ace.store.connection import OpenFile
 from ace.store.database import Database
+from ace.store.integrity import prune
+from ace.store.integrity.prune import Pruning
+from ace.store.integrity.redact import Show, show_nothing
 from ace.store.sqlite_text import now, parse_strings, read_column, to_json
 from ace.task.types import Episode
 
@@ -42,6 +48,10 @@ _FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created
 FROM feedback WHERE id > :after
 AND (CAST(:task AS TEXT) IS NULL OR run IN (SELECT id FROM runs WHERE task = :task))
 ORDER BY id"""
+_TOTALS = """SELECT coalesce(sum(calls), 0), coalesce(sum(prompt_tokens + completion_tokens), 0),
+coalesce(max(started + seconds), 0.0) FROM calls WHERE run = ?"""
+_QUESTIONS = """SELECT sample_id, question FROM episodes
+WHERE run = :run AND sample_id IN (SELECT value FROM json_each(:samples))"""
 # The payload of a step names the feedback that was learned from.
 _LEARNED = "SELECT CAST(value AS BIGINT) FROM steps, json_each(steps.payload, '$.feedback')"
 
@@ -68,6 +78,16 @@ class RunStore(OpenFile):
         """
         with self._writing() as db:
             return episode_events.begin_run(db, kind, task, config)
+
+    def continue_run(self, run: int, config: Mapping[str, Any]) -> None:
+        """Write down that a run goes on, and the keys of its configuration that are others by now (JSON).
+
+        Raises UnknownVersion for a run that is not in the file.
+        """
+        with self._writing() as db:
+            old = read_run(db, run).config
+            columns = {"status": "running", "ended": None, "config": to_json({**old, **config})}
+            checked_rows.update(db, "runs", columns, "id = ?", [run])
 
     def finish_run(self, run: int, status: RunStatus, report: dict[str, Any] | None) -> None:
         """Write down a run's end: its status, its report (JSON) and the time.
@@ -124,13 +144,16 @@ class RunStore(OpenFile):
             run = _row_to_run(row)
         return run if run.status != "done" else None
 
-    def steps(self, run: int) -> list[Step]:
-        """Return the journal of a run, in order. Raises UnknownVersion for an unknown run."""
-        sql = "SELECT number, phase, payload, version FROM steps WHERE run = ? ORDER BY number"
+    def steps(self, run: int, *, after: int = -1) -> list[Step]:
+        """Return the journal of a run, in order: all of it, or the steps behind number `after`.
+
+        Raises UnknownVersion for an unknown run.
+        """
+        sql = "SELECT number, phase, payload, version FROM steps WHERE run = ? AND number > ? ORDER BY number"
         steps = []
         with self._reading() as db:
             read_run(db, run)
-            for number, phase, payload, version in db.execute(sql, [run]):
+            for number, phase, payload, version in db.execute(sql, [run, after]):
                 step = Step(run=run, number=number, phase=phase, payload=json.loads(payload), version=version)
                 steps.append(step)
         return steps
@@ -235,6 +258,18 @@ class RunStore(OpenFile):
         with self._reading() as db:
             return call_rows.read_calls(db, run, replies=replies)
 
+    def call_totals(self, run: int) -> CallTotals:
+        """Return what a run's calls took so far, those of a step under way included."""
+        with self._reading() as db:
+            row = db.execute(_TOTALS, [run]).fetchone()
+        return CallTotals(*row)
+
+    def questions(self, run: int, samples: Collection[str]) -> dict[str, str]:
+        """Return the questions of samples by their ids, as the episodes of a run have them."""
+        with self._reading() as db:
+            rows = db.execute(_QUESTIONS, {"run": run, "samples": to_json(sorted(samples))})
+            return dict(rows.fetchall())
+
     def call_journal(self, run: int) -> CallJournal:
         """Open the journal that stores a run's calls and finds those of a step that was cut off.
 
@@ -242,6 +277,50 @@ class RunStore(OpenFile):
         """
         with self._reading() as db:
             return CallJournal(self.path, run, call_rows.read_uncommitted_replies(db, run))
+
+    def prune(
+        self,
+        *,
+        keep: int | None = None,
+        older_than: timedelta | None = None,
+        dry_run: bool = False,
+        vacuum: bool = False,
+        show: Show = show_nothing,
+    ) -> Pruning:
+        """Delete calls and attempts of old runs that nothing in the playbook rests on; return what went.
+
+        Runs are old that are not among the newest `keep`, and that ended longer ago than `older_than`, where
+        these are given. Rows go in chunks, a transaction each, so a learner may write meanwhile, and one that
+        is cut off is finished by the next. `dry_run` only looks. `vacuum` gives the room back to the disk.
+        `show` is told how many runs are done, and how many there are. Raises InputError where neither is
+        given, StoreBusy where others use the file while it is vacuumed.
+        """
+        if keep is None and older_than is None:
+            raise InputError("Say which runs are old.", hint="Give --keep N, --older-than DAYS, or both.")
+        before = None
+        if older_than is not None:
+            before = (datetime.now(UTC) - older_than).isoformat(timespec="milliseconds")
+        citations, pruned = prune.Citations(), prune.Pruning()
+        with self._reading() as db:
+            runs = prune.find_ended(db, keep, before)
+            total = len(runs)
+            if dry_run:
+                citations.read(db)
+                for run in runs:
+                    pruned += prune.find_doomed(db, run, citations).pruning
+                return pruned
+        while runs:
+            with self._writing() as db:
+                db.allow_rewriting()
+                pruned += prune.prune_some(db, runs, citations)
+            show(total - len(runs), total)
+        if not vacuum:
+            return pruned
+        size = self.path.stat().st_size if isinstance(self.path, Path) else 0
+        with self._db.typed_errors(self.path):
+            self._db.scrub()
+        after = self.path.stat().st_size if isinstance(self.path, Path) else 0
+        return replace(pruned, returned=max(0, size - after))
 
 
 def read_run(db: Database, run: int) -> Run:

@@ -17,7 +17,7 @@ from typing import Any
 from ace.errors import NotAPlaybook, StoreConflict
 from ace.playbook.codec import chain_hash
 from ace.runs.records import Problem
-from ace.store import bullet_history, checked_rows, lineage
+from ace.store import bullet_history, checked_rows
 from ace.store.connection import OpenFile
 from ace.store.database import Database
 from ace.store.integrity import backup, seals, verify
@@ -61,6 +61,7 @@ _FIXED = {
     "memories": ("id", "subject", "attribute", "value", "since"),
     "forgotten": ("memory",),
 }
+_NEWEST = "SELECT max(number) FROM versions"
 _HISTORY = ("operations", "bullet_history", "sections")  # rows of versions, without checksums
 _BULLETS = f"""SELECT id, {bullet_history.STATE} FROM bullets
 WHERE id IN (SELECT DISTINCT bullet FROM bullet_history WHERE version > ?)"""  # noqa: S608 (our own names)
@@ -109,12 +110,13 @@ class TransferStore(OpenFile):
         `rows`; NotAPlaybook where the other is damaged.
         """
         with source._reading() as theirs, self._writing() as ours:
-            before = _find_newest(ours)
+            before = int(ours.execute(_NEWEST).fetchone()[0])
             ours.allow_rewriting()
             copied = dict[str, int]()
             texts = _check_history(theirs, ours, before)
+            same = set(ours.execute(seals.READ).fetchall()) & set(theirs.execute(seals.READ).fetchall())
             for table in _ORDER:
-                if _read_seal(theirs, table) != _read_seal(ours, table):
+                if table not in {name for name, _, _ in same}:
                     copied[table] = _TableCopy(theirs, ours, table, str(self.path), str(source.path)).run()
             if texts:
                 _copy_history(theirs, ours, before)
@@ -122,9 +124,7 @@ class TransferStore(OpenFile):
             known = set(read_column(ours, "SELECT text FROM vectors"))
             vectors = [row for row in theirs.execute(_VECTORS).fetchall() if row[0] not in known]
             ours.executemany(_NEW_VECTOR, vectors)
-            after = _find_newest(ours)
-            for branch in lineage.read_branches(ours) if after > before else ():
-                ours.announce(branch.name, branch.version)
+            after = int(ours.execute(_NEWEST).fetchone()[0])
         self._drop_cache()
         return Transfer({table: count for table, count in copied.items() if count}, before, after)
 
@@ -159,13 +159,14 @@ class _TableCopy:
         for row in replaced.values():
             values = [row["episode"], row["number"]]
             self.ours.execute("DELETE FROM episode_events WHERE episode = ? AND number = ?", values)
-        names = [f'"{name}"' for name in (*checked_rows.SEALED[table], "checksum")]
+        columns = checked_rows.SEALED[table]
+        names = [f'"{name}"' for name in (*columns, "checksum")]
         sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
         if key:
             sets = ", ".join(f"{name} = excluded.{name}" for name in names)
             sql += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"
         rows.sort(key=lambda row: row["order"])
-        self.ours.executemany(sql, [[*_values(table, row), row["checksum"]] for row in rows])
+        self.ours.executemany(sql, [[*(row[name] for name in columns), row["checksum"]] for row in rows])
         seals.update_seal(self.ours, table, list(missing.elements()), list(surplus.elements()))
         return len(rows)
 
@@ -214,25 +215,6 @@ def _is_newer(table: str, row: Row, old: Row) -> bool:
     if table == "memories":
         return old["until"] is None
     return table != "versions" or row["number"] == 0
-
-
-def _values(table: str, row: Row) -> list[Any]:
-    """Return a row's values in the order of its columns."""
-    return [row[name] for name in checked_rows.SEALED[table]]
-
-
-def _find_newest(db: Database) -> int:
-    """Return the number of the newest version, over all branches."""
-    (number,) = db.execute("SELECT max(number) FROM versions").fetchone()
-    return int(number)
-
-
-def _read_seal(db: Database, table: str) -> tuple[int, bytes]:
-    """Return the number of a table's rows and the sum of their checksums."""
-    row = db.execute('SELECT "rows", digest FROM seals WHERE name = ?', [table]).fetchone()
-    if row is None:
-        raise NotAPlaybook(f"The seal of {table} is missing.", hint="`ace playbook verify` says more.")
-    return int(row[0]), bytes(row[1])
 
 
 def _check_history(theirs: Database, ours: Database, before: int) -> dict[int, list[str]]:

@@ -24,6 +24,8 @@ _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run,
 BRANCH = """SELECT name, version, base, created, checksum, (SELECT max(number) + 1 FROM versions)
 FROM branches WHERE name = ?"""
 
+MAIN_HEAD = f"{_VERSIONS} WHERE number = (SELECT version FROM branches WHERE name = 'main')"  # noqa: S608
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -115,12 +117,6 @@ def _read_grounds(db: Database, version: Version, operation: Operation, bullet: 
         if bullet in touched_by(delta_from_json(delta)):
             episodes += parse_strings(proved_by)
     return tuple(dict.fromkeys(episodes))
-
-
-def ask_main_head(db: Database) -> Rows:
-    """Ask for the version at the head of main, whose one row `read` takes."""
-    head = "(SELECT version FROM branches WHERE name = 'main')"
-    return db.execute(f"{_VERSIONS} WHERE number = {head}")
 
 
 def ask_since(db: Database, base: int, line: lineage.Line) -> tuple[Rows, Rows]:
@@ -221,7 +217,6 @@ def append(
     bullet_history.record(db, version, head.playbook, after, sorted(touched_by(applied)))
     branch = replace(head.branch, version=number)
     checked_rows.insert(db, "branches", [astuple(branch)], key="name", replaced=[head.checksum])
-    db.announce(branch.name, number)
     return Head(branch, version, after, number + 1, ""), tuple(rejections)
 
 

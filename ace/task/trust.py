@@ -34,7 +34,7 @@ def require_trust(folder: Path, field: str, claim: str, files: Iterable[Path]) -
     if any(folder.is_relative_to(root) for root in project_roots()):
         return
     digest = hash_code(folder, files)
-    if _read_trusted().get(str(folder)) == digest:
+    if read_trusted().get(str(folder)) == digest:
         return
     message = f"{claim}, which is neither in the project here nor trusted: nothing is run or read."
     hint = "Read it. Then --trust, or trust=True in Python, allows it, with your rights"
@@ -45,7 +45,7 @@ def require_trust(folder: Path, field: str, claim: str, files: Iterable[Path]) -
 
 def remember_trust(error: UntrustedCode) -> None:
     """Remember the folder of the error, with its code as it was then. Raises InputError where that fails."""
-    trusted = _read_trusted() | {error.details["folder"]: error.details["digest"]}
+    trusted = read_trusted() | {error.details["folder"]: error.details["digest"]}
     file = _trust_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def _trust_file() -> Path:
     return Path(os.environ.get(CONFIG) or platformdirs.user_config_path("ace")) / _FILE
 
 
-def _read_trusted() -> dict[str, str]:
+def read_trusted() -> dict[str, str]:
     """Return the digest of each folder that is trusted. Raises InputError for a file that is damaged."""
     file = _trust_file()
     obstacle = find_obstacle(file)

@@ -84,6 +84,36 @@ def append_value(text: str, path: Path, value: Any, key: str = "") -> str:
     return before + written + after
 
 
+def insert_value(text: str, path: Path, place: int, value: Any) -> str:
+    """Return the text with a value at a place of the list at a path; those from there on move by one.
+
+    It is written on one line. Raises KeyError where there is no such list.
+    """
+    holder, entries = _locate(text, path)
+    if text[holder.value] != "[":
+        raise KeyError(*path[-1:])
+    written = json.dumps(value, ensure_ascii=False)
+    if not entries:
+        return f"{text[: holder.value + 1]}{written}{text[holder.end - 1 :]}"
+    if place >= len(entries):
+        end = entries[-1].end
+        return f"{text[:end]}, {written}{text[end:]}"
+    start = entries[place].start
+    return f"{text[:start]}{written}, {text[start:]}"
+
+
+def extend_text(text: str, path: Path, addition: str) -> str:
+    """Return the JSON text with an addition at the end of the string at a path; its own escapes stay.
+
+    Raises KeyError where there is no string.
+    """
+    entry, _ = _locate(text, path)
+    if text[entry.value] != '"':
+        raise KeyError(*path[-1:])
+    written = json.dumps(addition, ensure_ascii=False)[1:-1]
+    return f"{text[: entry.end - 1]}{written}{text[entry.end - 1 :]}"
+
+
 def remove_value(text: str, path: Path) -> str:
     """Return the text without the entry at a path, and without the holders that it would leave empty.
 

@@ -39,18 +39,27 @@ def find_obstacle(path: Path) -> str:
     return _KINDS.get(stat.S_IFMT(mode), "")
 
 
+def find_encoding(data: bytes) -> tuple[str, int]:
+    """Return Python's name of the encoding of a text that begins so, and the length of its byte order mark.
+
+    Without a mark, UTF-16 is told by its zeros; anything else counts as UTF-8.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return encoding, len(mark)
+    for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        zeros = data[place:_BEGINNING:2]
+        if len(zeros) > 1 and not any(zeros) and any(data[1 - place : _BEGINNING : 2]):
+            return encoding, 0
+    return "utf-8", 0
+
+
 def decode_text(data: bytes, errors: str = "strict") -> str:
     """Return the text of bytes: by their byte order mark, which is left out, else UTF-8.
 
     Without a mark, UTF-16 is told by its zeros. Raises UnicodeDecodeError, unless `errors` say otherwise: in
     UTF-16 and UTF-32, where a file may be cut within a character, what is none becomes U+FFFD then.
     """
-    wide = errors if errors == "strict" else "replace"
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, errors if encoding == "utf-8" else wide)
-    for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        zeros = data[place:_BEGINNING:2]
-        if len(zeros) > 1 and not any(zeros) and any(data[1 - place : _BEGINNING : 2]):
-            return data.decode(encoding, wide)
-    return data.decode("utf-8", errors)
+    encoding, mark = find_encoding(data)
+    is_wide = encoding != "utf-8"
+    return data[mark:].decode(encoding, "replace" if is_wide and errors != "strict" else errors)

@@ -6,6 +6,7 @@ not matter how its system prompt or its thoughts have changed. Knows no library.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import RLock
@@ -52,6 +53,9 @@ class Conversation:
     failed: bool = False
     """Whether its last request failed: the same one may be made again."""
 
+    spoke: float = 0.0
+    """When its last request came, as `time.monotonic` has it."""
+
 
 class Conversations:
     """Follows the conversations of one block. May be used from any thread."""
@@ -91,6 +95,7 @@ class Conversations:
                 self._by_id[earlier] = conversation
             conversation.items = items
             conversation.requested = turns
+            conversation.spoke = time.monotonic()
             conversation.error, conversation.failed = "no reply came", False
             _record(conversation, turns)
             return conversation
@@ -128,6 +133,12 @@ class Conversations:
             else:
                 conversation.episode.fail(conversation.error)
             return conversation.episode.id
+
+    def list_silent(self, seconds: float) -> tuple[str, ...]:
+        """Return the episodes of open conversations that have been silent for so long, in their order."""
+        latest = time.monotonic() - seconds
+        with self._lock:
+            return tuple(entry.episode.id for entry in self._open if entry.spoke <= latest)
 
     def _find(self, turns: Sequence[Turn]) -> Conversation | None:
         """Return the conversation that turns continue: of several the one that they share most with.

@@ -37,7 +37,10 @@ class ReplyBuilder:
         self._whole: Mapping[str, Any] | None = None
         self._parts: dict[int, dict[str, Any]] = {}  # blocks or calls by their number
         self._message: dict[str, Any] = {"role": "assistant", "content": ""}
+        self._about: dict[str, Any] = {}  # the reply's id, and why it ended
         self.has_events = True  # else the bytes are one JSON object
+        self.is_whole = False
+        """Whether the reply came to an end of its own."""
 
     def feed(self, data: bytes) -> None:
         """Take bytes of server-sent events, cut anywhere. What is not JSON is passed over."""
@@ -50,6 +53,7 @@ class ReplyBuilder:
             if name.strip() != b"data":
                 continue
             if value.strip() == b"[DONE]":
+                self.is_whole = True
                 self.end()
                 continue
             try:
@@ -68,7 +72,10 @@ class ReplyBuilder:
                 self._parts[int(event.get("output_index") or 0)] = dict(event.get("item") or {})
             case Interface.RESPONSES if event.get("type") in _LAST_EVENTS:
                 self._whole = event.get("response")
+                self.is_whole = True
                 self.end()
+            case Interface.RESPONSES if event.get("type") == "response.created":
+                self._note_id(event.get("response"))
             case Interface.MESSAGES:
                 self._take_block(event)
 
@@ -79,23 +86,35 @@ class ReplyBuilder:
         self._is_over = True
         if not self.has_events:
             with suppress(ValueError, RecursionError):  # whoever stops reading gets no reply either
-                self._whole = json.loads(self._rest)
+                whole = json.loads(self._rest)
+                self._whole = whole if isinstance(whole, dict) else None
+                self.is_whole = self._whole is not None
         parts = [self._parts[number] for number in sorted(self._parts)]
         if self._whole is not None:
+            if parts and not self._whole.get("output"):  # an end that does not repeat what came before it
+                self._whole = {**self._whole, "output": parts}
             self._done(self._whole)
         elif self._interface is Interface.CHAT:
             calls = {"tool_calls": parts} if parts else {}
-            self._done({"choices": [{"message": {**self._message, **calls}}]})
+            reason = self._about.pop("finish_reason", None)
+            choice = {"message": {**self._message, **calls}, "finish_reason": reason}
+            self._done({**self._about, "choices": [choice]})
         elif self._interface is Interface.RESPONSES:
-            self._done({"output": parts})
+            self._done({**self._about, "output": parts})
         else:
             for block in parts:
                 written = block.pop("written")
                 block["input"] = written or block.get("input")
-            self._done({"content": parts})
+            self._done({**self._about, "content": parts})
+
+    def _note_id(self, holder: Any) -> None:
+        """Note the reply's id where an event, or what is in it, has one."""
+        if isinstance(holder, Mapping) and isinstance(holder.get("id"), str):
+            self._about["id"] = holder["id"]
 
     def _take_chunk(self, event: Mapping[str, Any]) -> None:
         """Take a chunk of a chat completion."""
+        self._note_id(event)
         for choice in event.get("choices") or ():
             delta = choice.get("delta") or {}
             if choice.get("index"):
@@ -112,6 +131,8 @@ class ReplyBuilder:
                 call["function"]["name"] += function.get("name") or ""
                 call["function"]["arguments"] += function.get("arguments") or ""
             if choice.get("finish_reason"):
+                self._about["finish_reason"] = choice["finish_reason"]
+                self.is_whole = True
                 self.end()
 
     def _take_block(self, event: Mapping[str, Any]) -> None:
@@ -126,7 +147,12 @@ class ReplyBuilder:
                 if isinstance(delta.get(name), str):
                     block[name] = (block.get(name) or "") + delta[name]
             block["written"] += delta.get("partial_json") or ""
+        elif event.get("type") == "message_start":
+            self._note_id(event.get("message"))
+        elif event.get("type") == "message_delta":
+            self._about["stop_reason"] = (event.get("delta") or {}).get("stop_reason")
         elif event.get("type") == "message_stop":
+            self.is_whole = True
             self.end()
 
 

@@ -5,11 +5,15 @@ Nothing that is given is changed: a body with a context is a copy of what differ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from ace.text.json_edit import append_value, extend_text, insert_value, replace_value
 from ace.text.message_content import read_message
 
 Body = Mapping[str, Any]
@@ -29,37 +33,101 @@ def find_interface(url: str) -> Interface | None:
     return next((interface for interface in Interface if path.endswith(interface)), None)
 
 
-def add_context(interface: Interface, body: Body, context: str) -> dict[str, Any]:
-    """Return the body with a context after the caller's system prompt, or in its place where there is none.
+@dataclass(frozen=True, slots=True)
+class ContextPlace:
+    """Say where in a body a context goes: to the end of the text at `path`, or into the list there."""
 
-    That prompt is the last message of a system or a developer at the beginning, or the field for it.
+    path: tuple[str | int, ...]
+    """Keys and places, from the outside in. Nothing need be there."""
+
+    position: int | None = None
+    """Its place in the list; None where it is a text, or takes the place of nothing."""
+
+    entry: Mapping[str, Any] | None = None
+    """What is put into the list: a part of a prompt, or a message; None for a text."""
+
+
+def find_place(interface: Interface, body: Body, context: str) -> ContextPlace:
+    """Return the place of a context: behind the caller's system prompt, or instead of it where there is none.
+
+    That prompt is the last message of a system or a developer at the beginning, or the field for it. Of a
+    prompt in parts the last one that the caller has cached counts: what stands behind it may change.
     """
-    field = "input" if interface is Interface.RESPONSES else "messages"
     if interface is Interface.MESSAGES:
-        return {**body, "system": _append(body.get("system"), context)}
+        return _place_within(("system",), body.get("system"), {"type": "text", "text": context})
+    field = "input" if interface is Interface.RESPONSES else "messages"
     items = body.get(field)
     leading = 0
-    if isinstance(items, list):
-        while leading < len(items) and (read_message(items[leading]) or ("",))[0] == "system":
-            leading += 1
+    last = 0
+    while isinstance(items, list) and leading < len(items):
+        if (read_message(items[leading]) or ("",))[0] != "system":
+            break
+        if _find_cached(items[leading].get("content")):
+            last = leading + 1
+        leading += 1
     if leading and isinstance(items, list):
-        last = items[leading - 1]
-        part = "input_text" if interface is Interface.RESPONSES else "text"
-        changed = {**last, "content": _append(last.get("content"), context, part)}
-        return {**body, field: [*items[: leading - 1], changed, *items[leading:]]}
+        last = (last or leading) - 1
+        kind = "input_text" if interface is Interface.RESPONSES else "text"
+        part = {"type": kind, "text": context}
+        return _place_within((field, last, "content"), items[last].get("content"), part)
     if interface is Interface.RESPONSES:
-        return {**body, "instructions": _append(body.get("instructions"), context)}
-    messages = items if isinstance(items, list) else []
-    return {**body, field: [{"role": "system", "content": context}, *messages]}
+        return ContextPlace(("instructions",))
+    return ContextPlace((field,), 0, {"role": "system", "content": context})
 
 
-def _append(content: Any, context: str, part: str = "text") -> Any:
-    """Return a text, or a list of parts, with a context behind it. `part` is the type of a part of text."""
-    if isinstance(content, list):
-        return [*content, {"type": part, "text": context}]
-    if content:
-        return f"{content}\n\n{context}"
-    return context
+def add_context(interface: Interface, body: Body, context: str) -> dict[str, Any]:
+    """Return the body with a context at its place (`find_place`)."""
+    place = find_place(interface, body, context)
+
+    def change(holder: Any, path: Sequence[str | int]) -> Any:
+        """Return a copy of a holder in which the value at a path has the context."""
+        if path:
+            key: Any = path[0]
+            copy: Any = list(holder) if isinstance(holder, list) else {key: None, **holder}
+            copy[key] = change(copy[key], path[1:])
+            return copy
+        if place.position is None:
+            return f"{holder}\n\n{context}" if holder else context
+        entries = list(holder) if isinstance(holder, list) else []
+        return [*entries[: place.position], place.entry, *entries[place.position :]]
+
+    changed: dict[str, Any] = change(body, place.path)
+    return changed
+
+
+def insert_context(interface: Interface, text: str, body: Body, context: str) -> str:
+    """Return the JSON `text` of a body with a context at its place; all else stays byte for byte.
+
+    `body` is the value of the text. Raises KeyError for a body that has not the form of its interface.
+    """
+    place = find_place(interface, body, context)
+    if place.position is not None:
+        return insert_value(text, place.path, place.position, place.entry)
+    holder: Any = body
+    for step in place.path[:-1]:
+        holder = holder[step]
+    name = str(place.path[-1])
+    if isinstance(holder.get(name), str) and holder[name]:
+        return extend_text(text, place.path, f"\n\n{context}")
+    if name in holder:
+        return replace_value(text, place.path, context)
+    return append_value(text, place.path[:-1], context, name)
+
+
+def _place_within(path: tuple[str | int, ...], content: Any, part: Mapping[str, Any]) -> ContextPlace:
+    """Return the place in a content: behind its last cached part, or at its end."""
+    if not isinstance(content, list):
+        return ContextPlace(path)
+    return ContextPlace(path, _find_cached(content) or len(content), part)
+
+
+def _find_cached(content: Any) -> int:
+    """Return the place behind the last part of a content that the caller marks to be cached; 0 for none."""
+    behind = 0
+    for place, part in enumerate(content if isinstance(content, list) else (), start=1):
+        if isinstance(part, Mapping) and part.get("cache_control"):
+            behind = place
+    return behind
 
 
 def list_request_items(interface: Interface, body: Body) -> list[Any]:
@@ -95,5 +163,25 @@ def find_user(body: Body) -> str:
     """Return for whom a request says that it is; "" where it does not."""
     metadata = body.get("metadata")
     of_metadata = metadata.get("user_id") if isinstance(metadata, Mapping) else ""
+    of_metadata = _read_user(of_metadata).get("device_id") or of_metadata
     user = body.get("user") or body.get("safety_identifier") or of_metadata
     return user if isinstance(user, str) else ""
+
+
+def find_session(body: Body) -> str:
+    """Return the session that a request says it belongs to; "" where it does not."""
+    metadata = body.get("metadata")
+    inner = metadata if isinstance(metadata, Mapping) else {}
+    named = inner.get("session_id") or body.get("litellm_session_id") or body.get("prompt_cache_key")
+    if isinstance(named, str) and named:
+        return named
+    return str(_read_user(inner.get("user_id")).get("session_id") or "")
+
+
+def _read_user(value: Any) -> Mapping[str, Any]:
+    """Return what Claude Code writes into the field for a user, which is JSON; empty for a plain name."""
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError, RecursionError):
+            fields = json.loads(value)
+            return fields if isinstance(fields, dict) else {}
+    return {}

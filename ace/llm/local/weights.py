@@ -86,7 +86,7 @@ def locate(weights: Weights) -> Path | None:
 
     The default model is taken from the file that the variable ACE_WEIGHTS names, where it names one.
     """
-    path = _own_file(weights)
+    path = own_file(weights)
     if path is None:
         path = cache_folder() / f"{weights.name}.gguf"
     if not path.is_file():
@@ -99,7 +99,7 @@ def find_verified(weights: Weights) -> Path | None:
 
     Raises WeightsError for a file that is not these bytes: one in the cache is deleted, the user's own never.
     """
-    own = _own_file(weights)
+    own = own_file(weights)
     if own is None:
         path = cache_folder() / f"{weights.name}.gguf"
         if path.exists():
@@ -147,7 +147,7 @@ def ensure(weights: Weights, progress: Progress = silent) -> Path:
     return path
 
 
-def _own_file(weights: Weights) -> Path | None:
+def own_file(weights: Weights) -> Path | None:
     """Return the path that the user names for the default model, whether there is a file or not."""
     path = os.environ.get(ENVIRONMENT)
     if path and weights.name == DEFAULT:

@@ -17,7 +17,6 @@ from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.proposals import record_proposal
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
-from ace.methods.guard import guard_delta
 from ace.methods.protocol import Bench, Chore, Lab, Trial, Update
 from ace.playbook.delta import apply
 from ace.playbook.model import Bullet, Delta, Playbook, Remove, Revise
@@ -106,7 +105,7 @@ class Curation:
                 proof = Proof(False, why, (trial,), reason=Reason.STILL_FAILS)
             proposals.append(record_proposal(change.id, AUTHOR, (change,), proof))
         return Update(
-            delta=guard_delta(tuple(holding), playbook),
+            delta=tuple(holding),
             proposals=tuple(proposals),
             author=AUTHOR,
             proofs={change.id: [sample.id for sample in proofs[change.id]] for change in holding},
@@ -172,7 +171,7 @@ class Curation:
             right = [episode.sample_id for episode in episodes if episode.feedback.is_solved]
             provers.append((proposal, right))
         return Update(
-            delta=guard_delta(delta, playbook),
+            delta=delta,
             proposals=proposals,
             author=join_authors(proposals),
             proofs=map_proofs(provers, ids),

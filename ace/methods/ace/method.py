@@ -116,10 +116,9 @@ class Ace:
             return self.select(playbook, sample.question, room, self.count_tokens, ids=ids, most=top)
         if top is not None:
             return show_bullets(playbook.active[:top], playbook, room, self.count_tokens, ids=ids)
-        whole = render_playbook(playbook, room, self.count_tokens, ids=ids)
-        if self.select is None or not whole.left_out:
-            return whole
-        return self.select(playbook, sample.question, room, self.count_tokens, ids=ids)
+        if self.select is None:
+            return render_playbook(playbook, room, self.count_tokens, ids=ids)
+        return self.select.render(playbook, sample.question, room, self.count_tokens, ids=ids)
 
     def learn(self, state: AceState, batch: Sequence[Trial], playbook: Playbook, lab: Lab) -> Update:
         """Search a lesson for every trial that may teach one, and put what holds into one delta.

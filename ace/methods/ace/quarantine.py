@@ -20,7 +20,7 @@ from ace.methods.ace.proof import Proof, prove
 from ace.methods.ace.proposals import add_lesson, record_proposal
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Bullet, Delta, Playbook, Promote, Quarantine, Revise, Status
+from ace.playbook.model import Bullet, Delta, Playbook, Promote, Quarantine, Revise
 from ace.refine.conflict import Kind, compare
 from ace.runs.records import Proposal, Reason
 from ace.safety.injection import find_suspicion
@@ -164,7 +164,7 @@ def _list_candidates(trial: Trial, playbook: Playbook, evidence: Evidence) -> li
     """
     sample, facts = trial.sample, list_texts(trial.feedback.facts)
     wording, texts = evidence.wording, collect_trial_texts(trial)
-    waiting = {b.id: b for b in playbook.bullets.values() if b.status is Status.QUARANTINED}
+    waiting = {bullet.id: bullet for bullet in playbook.quarantined}
     by_terms = weigh_shared_terms(sample.question, {name: b.content for name, b in waiting.items()})
     on_topic = {bullet.id for bullet in evidence.bullets_on(playbook, trial.feedback.topics)}
     shared: dict[str, float] = {}

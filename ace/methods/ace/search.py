@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from ace.errors import ModelError
 from ace.methods.ace.admission import PRIVATE, collect_trial_texts, quarantine_new
+from ace.methods.ace.kept_terms import KeptTerms
 from ace.methods.ace.pool import Labelled
 from ace.methods.ace.proof import Proof
 from ace.methods.ace.proposals import add_lesson, list_contents, record_proposal
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import release_needed
 from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
-from ace.methods.ace.refusals import identify_contents
 from ace.methods.ace.witness import holds_answer
 from ace.methods.failed_replies import record_failure
 from ace.methods.grades import is_better
@@ -29,7 +29,6 @@ from ace.safety.injection import find_suspicion
 from ace.settings import Profile
 from ace.task.team import Reader
 from ace.task.types import Attempt, Sample
-from ace.text.keys import weigh_shared_terms
 
 AUTHOR = "reflector"
 _TEMPERATURES = (0.0, 0.9, 1.0)
@@ -95,6 +94,9 @@ class Search:
 
     reader: Reader = field(default_factory=Reader)
     """Whom its lessons are for."""
+
+    terms: KeptTerms = field(default_factory=KeptTerms)
+    """Finds bullets that share terms with the question."""
 
     first_draw: int = 0
     """The number of the first reflection; a search after another must not ask the same again."""
@@ -217,12 +219,12 @@ class Search:
 
     def _list_shown(self) -> tuple[Bullet, ...]:
         """Return the bullets in use that share most with the question, as many as the profile reads well."""
-        bullets, most = self.prover.playbook.active, _MOST_SHOWN[self.reflect.profile]
+        playbook, most = self.prover.playbook, _MOST_SHOWN[self.reflect.profile]
+        bullets = playbook.active
         if len(bullets) <= most:
             return bullets
-        shared = weigh_shared_terms(self.trial.sample.question, {b.id: b.content for b in bullets})
-        nearest = sorted(bullets, key=lambda bullet: -shared[bullet.id])[:most]
-        return tuple(bullet for bullet in bullets if bullet in nearest)
+        nearest = self.terms.find_nearest(playbook, self.trial.sample.question, most)
+        return tuple(sorted(nearest, key=playbook.make_sort_key()))
 
     def _try_example(self) -> Iterator[Proposal]:
         """Yield what becomes of the sample itself as a worked example: it must help another one.
@@ -281,7 +283,7 @@ class Search:
         """Prove what a draft would change, unless that is known or was refuted before."""
         delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
-        beside = identify_contents(self.prover.playbook.active)
+        beside = self.prover.playbook.contents_digest
         was_refuted = any(
             edit.contents == contents and edit.beside == beside for edit in (*self.earlier, *self.refuted)
         )

@@ -45,6 +45,7 @@ def explain_together(lessons: Sequence[Lesson], state: AceState, lab: Lab) -> li
         earlier=[*alone.earlier, *alone.refuted],
         others=others,
         reader=alone.reader,
+        terms=alone.terms,
         first_draw=lab.settings.tries,
     )
     with lab.counting_for(lab.bench_of(lessons[first].trial).calls_for):

@@ -11,6 +11,7 @@ from ace.methods.ace.admission import collect_texts, list_private
 from ace.methods.ace.chance import NO_CONTROLS, Chance, read_opening
 from ace.methods.ace.composed import Compose
 from ace.methods.ace.evidence import Evidence
+from ace.methods.ace.kept_terms import KeptTerms
 from ace.methods.ace.pool import SampleMap
 from ace.methods.ace.reflection import FailureType, Refuted
 from ace.methods.ace.reopened import Reopened
@@ -175,6 +176,9 @@ class AceState:
 
     map: SampleMap = field(default_factory=SampleMap)
     """Every sample, its latest outcome, and which are near it."""
+
+    terms: KeptTerms = field(default_factory=KeptTerms)
+    """Finds bullets that share terms with a question."""
 
     chance: Chance = NO_CONTROLS
     """The controls of this run."""

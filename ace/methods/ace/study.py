@@ -247,6 +247,7 @@ class Study:
             proven=self.proven,
             is_worded=bool(suggestions or self._list_suggestions(trial, Playbook())),
             reader=self._find_reader(trial),
+            terms=state.terms,
         )
 
     def _find_reader(self, trial: Trial) -> Reader:

@@ -24,7 +24,8 @@ _LARGE = 8  # samples; in larger batches what an environment vouches for is trie
 def keep_compatible(lessons: Sequence[Lesson], playbook: Playbook, lab: Lab) -> list[Lesson]:
     """Return the lessons, with proposals rejected that fail beside the others, or make others fail.
 
-    All are tried at once, each on its own sample; only where one fails are they added one after the other.
+    All are tried at once, each on its own sample and in parallel; only where one fails are they added one
+    after the other.
     """
     accepted: dict[int, Proposal] = {}  # by the place of their lesson in the batch
     for place, lesson in enumerate(lessons):
@@ -37,7 +38,13 @@ def keep_compatible(lessons: Sequence[Lesson], playbook: Playbook, lab: Lab) -> 
         return list(lessons)
     delta, _ = combine_accepted(accepted.values())
     joint, _ = apply(playbook, delta)
-    failing = {place for place in accepted if not _is_right(lessons[place], joint, lab)}
+    places = tuple(accepted)
+    are_right = lab.map(
+        lambda place: _is_right(lessons[place], joint, lab),
+        places,
+        lambda place: lab.bench_of(lessons[place].trial).calls_for,
+    )
+    failing = {place for place, is_right in zip(places, are_right, strict=True) if not is_right}
     if not failing:
         return list(lessons)
     additions: dict[int, tuple[str, ...]] = {}

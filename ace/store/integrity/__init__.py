@@ -8,4 +8,5 @@ Its modules:
     backup   copies, and putting one back
     redact   a text blacked out in every record
     forget   memories deleted for good
+    prune    calls and attempts of old runs deleted
 """

@@ -29,6 +29,13 @@ _LONG = 12  # letters and digits: so many in a row are found inside longer words
 _DIGRAPH = re.compile("([aou])e", re.IGNORECASE)
 _LONG_WORD = re.compile(r"\w{6,}")  # in which "ue" may be "ü": that makes no other word of "does"
 _NAME_WORDS = 4
+# Table without checksums -> its key.
+_KEYS = {
+    "operations": ["version", "position"],
+    "bullet_history": ["version", "bullet"],
+    "bullets": ["id"],
+    "sections": ["branch", "place"],
+}
 _NAME_SIGNS = re.compile("[-.,'\u2019]")
 
 Show = Callable[[int, int], None]
@@ -174,7 +181,7 @@ def redact_text(text: str, matcher: TextMatcher, marker: str) -> str:
 
 def _redact_table(db: Database, table: str, columns: Sequence[str], matcher: TextMatcher, marker: str) -> int:
     """Replace every match in these columns of a table, and return the number of rows that changed."""
-    keys = db.primary_key(table)
+    keys = _KEYS.get(table) or checked_rows.KEYS.get(table, "rowid").split(", ")
     names = ", ".join(f'"{name}"' for name in (*keys, *columns))
     where = " AND ".join(f'"{key}" = ?' for key in keys)
     changes = []

@@ -90,7 +90,7 @@ def settle(db: Database) -> None:
     if db.unsettled:
         changes = dict(db.unsettled)
         db.unsettled.clear()
-        _write_seals(db, db.read_seals(), changes)
+        _write_seals(db, db.execute(READ).fetchall(), changes)
 
 
 def _write_seals(db: Sql, present: Iterable[tuple[str, int, bytes]], changes: Changes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 # A form of SQLite -> what PostgreSQL has for it. In this order.
 _RULES = (
@@ -15,6 +16,7 @@ _RULES = (
     (re.compile(r"""(?<![:"'\w])user(?!["'\w])"""), '"user"'),
     # A list that is passed as one JSON text, and lists and values inside a column of JSON.
     (re.compile(r"json_each\((\?|:\w+)\)"), r"json_array_elements_text(as_json(\1)) AS list (value)"),
+    (re.compile(r"json_each\(([a-z]+)\)"), r"json_array_elements_text(as_json(\1)) AS list (value)"),
     (
         re.compile(r"json_each\(([\w.]+), '\$\.(\w+)'\)"),
         r"json_array_elements_text(as_json(\1) -> '\2') AS list (value)",
@@ -69,15 +71,20 @@ def _replace_mark(mark: re.Match[str]) -> str:
     return text.replace("%", "%%")
 
 
-def escape_text(text: str) -> str:
-    """Return a text without NUL, which PostgreSQL cannot store; `restore_text` reads it back."""
-    if "\0" in text or _ESCAPE in text:
-        return re.sub(f"[\0{_ESCAPE}]", lambda sign: _STORED[sign[0]], text)
-    return text
+def escape_value(value: Any) -> Any:
+    """Return a value as PostgreSQL stores it: True as 1, as SQLite does, and a text without NUL.
+
+    It cannot store a NUL; `restore_text` reads it back.
+    """
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str) and ("\0" in value or _ESCAPE in value):
+        return re.sub(f"[\0{_ESCAPE}]", lambda sign: _STORED[sign[0]], value)
+    return value
 
 
 def restore_text(text: str) -> str:
-    """Return the text that `escape_text` was given."""
+    """Return the text that `escape_value` was given."""
     if _ESCAPE in text:
         return re.sub(f"{_ESCAPE}[01]", lambda sign: _READ[sign[0]], text)
     return text

@@ -24,10 +24,9 @@ from ace.store import schema
 from ace.store.database import Rows, ServerAddress
 from ace.store.integrity import seals
 from ace.store.postgres import server_session, server_tables
-from ace.store.postgres.dialect import join_inserts, translate
+from ace.store.postgres.dialect import escape_value, join_inserts, translate
 from ace.store.postgres.server_errors import describe, is_lost, typed_errors
-from ace.store.postgres.server_session import NO_ROWS, lock_key
-from ace.store.sqlite_text import read_column
+from ace.store.postgres.server_session import lock_key
 
 if TYPE_CHECKING:
     import psycopg
@@ -37,8 +36,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between tries to connect aga
 _FLUSH = "SELECT set_config('synchronous_commit', ?, TRUE), pg_logical_emit_message(TRUE, 'ace', '')"
 _COUNT = """INSERT INTO writers VALUES (?, ?, now())
 ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen = excluded.seen"""
-_KEYS = """SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
-WHERE indisprimary AND indrelid = to_regclass(?) ORDER BY array_position(indkey::int[], attnum::int)"""
 _TEXTS = """SELECT relname, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
 WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?) AND relkind = 'r' AND attnum > 0
     AND NOT attisdropped AND atttypid = 'text'::regtype ORDER BY relname, attnum"""
@@ -94,7 +91,8 @@ class ServerConnection:
         self._number = 0  # of the last transaction that wrote
         self._trace: Callable[[str], object] | None = None
         self._branches: list[str] = []  # that this connection is the learner of
-        self._hears = False
+        self._hears = False  # of news
+        self._has_news = False  # a branch has a new head in this transaction
         self._raw: psycopg.Connection[Any]
         with typed_errors(address):
             self._raw, self._durable = server_session.connect(address, timeout)
@@ -107,9 +105,19 @@ class ServerConnection:
             self._trace(sql)
         if self.unsettled is not None and isinstance(values, Sequence) and sql.startswith("INSERT INTO "):
             self._queue.append((sql, values))
-            return NO_ROWS
+            self._has_news = self._has_news or sql.startswith("INSERT INTO branches ")
+            return None
+        if sql == seals.READ and self._seals is not None:  # asked for with the lock
+            asked, self._seals = self._seals, None
+            return asked
         self._send()
-        return self._raw.execute(translate(sql), values)
+        return self._run(translate(sql), values)
+
+    def _run(self, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> Rows:
+        """Send a translated statement."""
+        if isinstance(values, Mapping):
+            return self._raw.execute(sql, {name: escape_value(value) for name, value in values.items()})
+        return self._raw.execute(sql, [escape_value(value) for value in values])
 
     def _send(self) -> None:
         """Send the inserts that wait: those that follow each other and are for different tables as one."""
@@ -125,7 +133,7 @@ class ServerConnection:
                 statements.append(sql)
                 values += row
             del queue[: len(statements)]
-            self._raw.execute(join_inserts(tuple(statements)), values)
+            self._run(join_inserts(tuple(statements)), values)
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> None:
         """Send a statement once for each row of values."""
@@ -172,10 +180,13 @@ class ServerConnection:
             with self._transaction(place):
                 self._begin_to_write()
                 self._seals = self.execute(seals.READ)
+                self._has_news = False
                 self.unsettled = {}
                 yield self
                 seals.settle(self)
                 self._number = number
+                if self._has_news:
+                    self.execute("SELECT pg_notify(?, '')", [f"ace_{self.address.schema}"])
                 self.execute(_COUNT, [self._name, number])
                 self.execute("COMMIT")
                 self._flush()
@@ -275,22 +286,13 @@ class ServerConnection:
 
     # What each database does in its own way
 
-    def read_seals(self) -> list[tuple[str, int, bytes]]:
-        """Return the seals as they are: those that were asked for with the lock, the first time."""
-        asked, self._seals = self._seals, None
-        return (asked or self.execute(seals.READ)).fetchall()
-
     def find_damage(self) -> Iterator[str]:
         """Compare what acts in our writes, and the columns, with those of a new playbook."""
         return server_tables.find_foreign(self, self.address)
 
-    def primary_key(self, table: str) -> list[str]:
-        """Return the columns of a table's primary key, or `rowid`."""
-        return read_column(self, _KEYS, [table]) or ["rowid"]
-
     def text_columns(self) -> list[tuple[str, str]]:
         """Return all columns (table, column) of our schema that hold text."""
-        return self.execute(_TEXTS, [self.address.schema]).fetchall()
+        return list(self.execute(_TEXTS, [self.address.schema]).fetchall())
 
     def allow_rewriting(self) -> None:
         """Let rows of history be changed until the transaction ends, and check references at its end."""
@@ -302,10 +304,6 @@ class ServerConnection:
         for table in server_tables.list_tables():
             self._raw.execute(f'VACUUM (FULL) "{table}"')
         return True
-
-    def announce(self, branch: str, version: int) -> None:
-        """Tell whoever waits, once the transaction commits."""
-        self.execute("SELECT pg_notify(?, ?)", [f"ace_{self.address.schema}", f"{version} {branch}"])
 
     def wait_for_change(self, seconds: float) -> bool:
         """Wait until some branch has a new head, and return whether one has. Call it outside a transaction.

@@ -6,13 +6,13 @@ import hashlib
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import StoreBusy, StoreError, StoreUnwritable
 from ace.store.database import ServerAddress, Sql
 from ace.store.postgres import server_tables
-from ace.store.postgres.dialect import escape_text, restore_text, translate
+from ace.store.postgres.dialect import restore_text, translate
 from ace.store.postgres.server_errors import RIGHTS
 
 if TYPE_CHECKING:
@@ -48,9 +48,8 @@ def connect(address: ServerAddress, timeout: float) -> tuple[psycopg.Connection[
     }
     if address.secret:
         options["password"] = address.secret
-    raw = psycopg.connect(address.conninfo, autocommit=True, **options)
+    raw = psycopg.connect(address.conninfo, autocommit=True, row_factory=make_rows, **options)
     try:
-        _adapt_texts(raw)
         (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
         milliseconds = str(max(1, round(1000 * timeout)))
         raw.execute(translate(_SESSION), [address.schema, milliseconds, str(_IDLE)])
@@ -127,53 +126,6 @@ def lock_key(*words: str) -> int:
     return int.from_bytes(digest[:8], signed=True)
 
 
-class NoRows:
-    """Stand for the result of a statement that has none."""
-
-    description = ()
-
-    def fetchone(self) -> None:
-        """Return None: there is no row."""
-
-    def fetchall(self) -> list[Any]:
-        """Return no rows."""
-        return []
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-
-NO_ROWS = NoRows()
-
-
-def _adapt_texts(raw: psycopg.Connection[Any]) -> None:
-    """Make a connection store True as 1, as SQLite does, and texts that hold a NUL."""
-    from psycopg.adapt import Dumper, Loader
-    from psycopg.types.string import StrDumperUnknown
-
-    class BoolDumper(Dumper):
-        """Store True as 1."""
-
-        oid = 20  # BIGINT
-
-        def dump(self, obj: Any) -> bytes:
-            """Return the number."""
-            return b"1" if obj else b"0"
-
-    class TextDumper(StrDumperUnknown):
-        """Store texts that hold a NUL."""
-
-        def dump(self, obj: str) -> Any:
-            """Return the bytes."""
-            return super().dump(escape_text(obj))
-
-    class TextLoader(Loader):
-        """Read such texts."""
-
-        def load(self, data: Any) -> str:
-            """Return the text."""
-            return restore_text(bytes(data).decode())
-
-    raw.adapters.register_dumper(bool, BoolDumper)
-    raw.adapters.register_dumper(str, TextDumper)
-    raw.adapters.register_loader("text", TextLoader)
+def make_rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Return what makes tuples of a cursor's rows, with texts as they were before `escape_value`."""
+    return lambda values: tuple(restore_text(value) if isinstance(value, str) else value for value in values)

@@ -94,7 +94,7 @@ def _read_chain(name: str, lines: Sequence[Record]) -> Trace:
         elif _is_note(values, message):
             notes.append(message)
         else:
-            messages.append(_drop_reminders(message))
+            messages.append(drop_reminders(message))
             if message.get("role") == "assistant":
                 error, ran = "", None
     first = lines[0]
@@ -116,10 +116,10 @@ def _is_note(values: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
     return message.get("role") == "user" and text.startswith(tuple(load_names("claude_code")["notes"]))
 
 
-def _drop_reminders(message: Mapping[str, Any]) -> Mapping[str, Any]:
+def drop_reminders(message: Any) -> Any:
     """Return a message without the parts in which the program reminds the model of something."""
-    content = message.get("content")
-    if message.get("role") != "user" or not isinstance(content, list):
+    content = message.get("content") if isinstance(message, Mapping) else None
+    if not isinstance(content, list) or message.get("role") != "user":
         return message
     begin = load_names("claude_code")["reminder"]
     parts = [part for part in content if not read_content(part).lstrip().startswith(begin)]

@@ -1,0 +1,162 @@
+"""`ace watch`: follow a run from another terminal. It reads the playbook file, and changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ace.cli.completion import complete_watched
+from ace.cli.options import PlaybookFile, playbook_file
+from ace.cli.output import emit, emit_line, note
+from ace.cli.progress import progress
+from ace.errors import CapReached, InputError, StoreBusy, UnknownVersion
+
+if TYPE_CHECKING:
+    from ace.loop.run_watch import RunLook
+    from ace.store import Store
+
+_EVERY = 0.5  # seconds between two looks
+_SILENT = 120.0  # seconds without a call, after which one is printed where the process cannot be seen
+_EXIT = {"done": 0, "capped": CapReached.exit_code}
+_ENDS = {
+    "done": "run {run} is done",
+    "failed": "run {run} failed",
+    "capped": "run {run} was stopped by a cap",
+    "interrupted": "run {run} was interrupted",
+    "killed": "run {run} was killed: its process is gone, and what was committed is in the file",
+}
+
+
+def watch(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="[RUN|PLAYBOOK]",
+            help="A run's number, or a playbook file, whose newest run is followed.  [default: the last run]",
+            show_default=False,
+            autocompletion=complete_watched,
+        ),
+    ] = "",
+    playbook: PlaybookFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, as it happens.")] = False,
+) -> None:
+    """Follow a run from another terminal: how far it is, each lesson as it is proven, and the time left.
+
+    The file is only read. It ends when the run ends: with 0 where that is done, 3 where a cap stopped it, and
+    1 where it failed, was interrupted or was killed.
+    """
+    from ace.store import Store
+
+    number = int(target) if target.isdecimal() else None
+    if target and number is None:
+        if playbook:
+            raise InputError("Two playbooks are named.", hint="Give a run's number beside --playbook.")
+        playbook = Path(target)
+    with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
+        if number is None:
+            newest = store.run_summaries(limit=1)
+            if not newest:
+                raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
+            number = newest[0].id
+        looks = _look_until_the_end(store, number)
+        last = _print_lines(store, looks) if json else _draw(store, looks)
+    code = _EXIT.get(last.state.value, 1)
+    if code:
+        raise typer.Exit(code)
+
+
+def _look_until_the_end(store: Store, number: int) -> Iterator[RunLook]:
+    """Yield a look at a run twice a second, the last when it has ended. Waits for a file that is locked."""
+    from ace.loop.run_watch import RunState, RunWatch
+    from ace.store.process_mark import ProcessState
+
+    followed = RunWatch(store, number)
+    warned = False
+    while True:
+        try:
+            look = followed.look()
+        except StoreBusy:
+            time.sleep(_EVERY)
+            continue
+        yield look
+        if look.state is not RunState.RUNNING:
+            return
+        if look.process is ProcessState.UNKNOWN and look.silence > _SILENT and not warned:
+            warned = True
+            note(f"no call has ended for {look.silence:.0f} s; its process cannot be seen from this machine")
+        time.sleep(_EVERY)
+
+
+def _draw(store: Store, looks: Iterator[RunLook]) -> RunLook:
+    """Draw bars and lessons as they come, then say how the run ended, and return the last look."""
+    from ace.runs.run_text import format_score
+    from ace.runs.score import Score
+
+    look = next(looks)
+    run = look.run
+    note(f"run {run.id} of {store.path}: {run.kind} {run.task}, since {run.started}")
+    drawn: dict[str, tuple[int, int]] = {}  # phase -> how far it was when it was drawn last
+    with progress() as show:
+        while True:
+            if look.lessons:
+                show.show_lessons(look.lessons)
+            show.show_left(look.left)
+            for phase in look.phases:
+                is_newest = phase is look.phases[-1]
+                mark = (phase.done, look.totals.calls if is_newest else 0)
+                if drawn.get(phase.phase) == mark:
+                    continue
+                drawn[phase.phase] = mark
+                words = [f"{phase.right} of {phase.done} right"] if phase.done else []
+                if is_newest:
+                    words += [f"{look.bullets} bullets", f"{look.totals.calls} calls"]
+                show(phase.phase, phase.done, phase.total, ", ".join(words))
+            following = next(looks, None)
+            if following is None:
+                break
+            look = following
+    state = look.state.value
+    text = _ENDS[state].format(run=run.id)
+    after = (look.run.report or {}).get("after")
+    if after:
+        text = f"{text}: {format_score(Score.from_json(after))}"
+    lines = [text, f"  ace runs show {run.id} --playbook {store.path}"]
+    if state not in ("done", "failed"):
+        lines.append("  the command that began it goes on with --resume")
+    emit(False, {}, "\n".join(lines))
+    return look
+
+
+def _print_lines(store: Store, looks: Iterator[RunLook]) -> RunLook:
+    """Print what happens as JSON lines, and return the last look. Raises BrokenPipeError without a reader."""
+    look = next(looks)
+    run = look.run
+    about = {"run": run.id, "kind": run.kind, "task": run.task, "started": run.started}
+    emit_line({"event": "run", **about, "playbook": str(store.path), "state": look.state.value})
+    printed: dict[str, Any] = {}
+    while True:
+        for lesson in look.lessons:
+            emit_line({"event": "lesson", **asdict(lesson)})
+        event = {
+            "event": "progress",
+            "phases": [asdict(phase) for phase in look.phases],
+            "bullets": look.bullets,
+            "calls": look.totals.calls,
+            "tokens": look.totals.tokens,
+        }
+        if event != printed:
+            printed = event
+            estimate = asdict(look.left) if look.left is not None else None
+            emit_line(event | {"left": estimate})
+        following = next(looks, None)
+        if following is None:
+            break
+        look = following
+    ended = {"event": "end", "state": look.state.value, "ended": look.run.ended, "report": look.run.report}
+    emit_line(ended)
+    return look

@@ -1,0 +1,29 @@
+"""Which episode a reply belongs to, by the id that the upstream gave it: a small file beside the spool.
+
+Feedback may come a month later, when the conversation is long forgotten. Ids are no secrets: nothing of what
+was said stands here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+_TABLE = "CREATE TABLE IF NOT EXISTS replies (id TEXT PRIMARY KEY, episode TEXT NOT NULL) WITHOUT ROWID"
+_NAME = "replies.db"
+ADD_REPLY = "INSERT OR REPLACE INTO replies VALUES (?, ?)"
+"""Adds the id of a reply, and of its episode."""
+
+FIND_EPISODE = "SELECT episode FROM replies WHERE id = ?"
+"""Finds the episode of a reply by its id."""
+
+
+def open_reply_index(folder: Path) -> sqlite3.Connection:
+    """Open the index in a folder; make both if they are missing. It belongs to the thread that opens it.
+
+    Raises sqlite3.Error, and OSError where the folder cannot be made.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    index = sqlite3.connect(folder / _NAME, timeout=2.0)
+    index.execute(_TABLE)
+    return index

@@ -1,0 +1,68 @@
+"""Listening: the application behind an address of this machine, until a signal ends it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from ace.errors import InputError
+from ace.servers.proxy.application import ProxyPlan, make_application
+from ace.servers.proxy.forward import Limits
+from ace.servers.proxy.projects import Project, require_distinct
+from ace.servers.transports import LOOPBACK, list_hosts, log_to_stderr, open_listener, write_host
+from ace.store import Store
+
+_IDLE_SECONDS = 75  # that a client's connection stays open: longer than clients keep theirs
+_LAST_SECONDS = 5  # for replies that are under way when the server ends
+
+
+def run_proxy(
+    projects: Sequence[Project],
+    announce: Callable[[str], None],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8787,
+    names: Sequence[str] = (),
+    limits: Limits | None = None,
+    trust: bool = False,
+) -> None:
+    """Serve until a signal ends it. `announce` is called with the address once it can be reached.
+
+    A playbook that is missing is made, if its name ends in .db. Raises InputError where nobody can listen
+    there, or where everybody could come in; and errors of the playbooks.
+    """
+    import uvicorn
+
+    log_to_stderr()
+    logging.getLogger("httpx").setLevel(logging.ERROR)
+    if write_host(host) not in LOOPBACK and not all(project.keys for project in projects):
+        hint = "Give --projects FILE, made by `ace proxy add-project NAME`."
+        raise InputError(f"{host} can be reached from elsewhere, which needs keys of projects.", hint=hint)
+    projects = require_distinct(projects)
+    for project in projects:
+        if not project.playbook.exists():
+            if project.playbook.suffix != ".db":
+                message = f"There is no playbook {project.playbook}."
+                raise InputError(message, hint="Give a file that ends in .db, which is then made.")
+            Store.open(project.playbook).close()
+    with open_listener(host, port) as listener:
+        port = int(listener.getsockname()[1])
+        plan = ProxyPlan(
+            projects=projects,
+            hosts=frozenset(list_hosts(host, port, names)),
+            limits=limits or Limits(),
+            trust=trust,
+        )
+        config = uvicorn.Config(
+            make_application(plan),
+            log_config=None,
+            log_level="critical",  # what goes wrong is logged where it is known what it means
+            access_log=False,
+            ws="none",
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_IDLE_SECONDS,
+            timeout_graceful_shutdown=_LAST_SECONDS,
+        )
+        announce(f"http://{write_host(host)}:{port}")
+        uvicorn.Server(config).run(sockets=[listener])

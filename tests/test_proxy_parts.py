@@ -1,0 +1,238 @@
+"""Parts of the proxy by themselves: edits of JSON text, what a reply shows by rule, the spool, the file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ace.agent.watch.wire import Interface, add_context, find_session, find_user, insert_context
+from ace.errors import AceError
+from ace.servers.proxy.projects import Project, add_project, hash_key, read_projects, require_distinct
+from ace.servers.proxy.signals import Remark, Signal, find_flaw, judge_reply, make_feedback
+from ace.servers.proxy.spool import (
+    Ending,
+    Exchange,
+    FeedbackNote,
+    SpoolWriter,
+    list_spooled,
+    locate_spool,
+    read_entry,
+    split_entries,
+)
+from ace.text.json_edit import extend_text, insert_value
+
+CONTEXT = 'Red means "seven".\nBlue: \\4 七'
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=6)
+PARTS = st.lists(
+    st.builds(
+        lambda text, cached: {"type": "text", "text": text, **cached},
+        TEXTS,
+        st.sampled_from([{}, {"cache_control": {"type": "ephemeral"}}, {"cache_control": None}]),
+    ),
+    max_size=3,
+)  # fmt: skip
+CONTENTS = st.one_of(TEXTS, PARTS)
+MESSAGES = st.lists(
+    st.builds(
+        lambda role, content: {"role": role, "content": content},
+        st.sampled_from(["system", "developer", "user", "assistant"]),
+        CONTENTS,
+    ),
+    max_size=4,
+)
+
+
+@given(
+    st.sampled_from(Interface), MESSAGES, st.none() | CONTENTS, st.booleans(), st.none() | st.integers(0, 3)
+)
+def test_a_context_in_the_text_is_the_one_in_the_value(
+    interface: Interface, messages: list[Any], system: Any, is_last: bool, indent: int | None
+) -> None:
+    """Two ways to put it in agree, and the text without it is what was given, byte for byte."""
+    field = "input" if interface is Interface.RESPONSES else "messages"
+    body: dict[str, Any] = {field: messages, "n": 1.0}
+    named = "system" if interface is Interface.MESSAGES else "instructions"
+    if system is not None and (interface is Interface.MESSAGES or isinstance(system, str)):
+        body = {**body, named: system} if is_last else {named: system, **body}
+    text = json.dumps(body, indent=indent, ensure_ascii=is_last)
+    changed = insert_context(interface, text, body, CONTEXT)
+    assert json.loads(changed) == add_context(interface, body, CONTEXT)
+    written = json.dumps(CONTEXT, ensure_ascii=False)[1:-1]
+    assert changed.count(written) == 1
+    before = next((place for place in range(len(text)) if text[place] != changed[place]), len(text))
+    rest = text[before:]
+    assert changed.endswith(rest), "something is put in, and nothing else changes"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ("[]", 0, "[9]"),
+        ("[ ]", 3, "[9]"),
+        ("[1,2]", 0, "[9, 1,2]"),
+        ("[1,\n 2]", 1, "[1,\n 9, 2]"),
+        ("[1,2 ]", 2, "[1,2, 9 ]"),
+        ("[1,2]", 7, "[1,2, 9]"),
+    ],
+)
+def test_a_value_goes_into_a_list_and_all_else_stays(text: str, place: int, expected: str) -> None:
+    assert insert_value(text, (), place, 9) == expected
+    assert insert_value(f'{{"a": {text}}}', ("a",), place, 9) == f'{{"a": {expected}}}'
+
+
+def test_only_a_text_can_be_extended_and_only_a_list_inserted_into() -> None:
+    assert extend_text('{"a" : "\\u00e9\\ud83d"}', ("a",), '"') == '{"a" : "\\u00e9\\ud83d\\""}'
+    for wrong in ("{}", '{"a": 1}', '{"a": {}}', '{"a": null}'):
+        with pytest.raises(KeyError):
+            extend_text(wrong, ("a",), "x")
+        with pytest.raises(KeyError):
+            insert_value(wrong, ("a",), 0, "x")
+
+
+def test_sessions_and_users_of_a_body() -> None:
+    claude = {"metadata": {"user_id": json.dumps({"device_id": "d", "session_id": "s"})}}
+    assert (find_session(claude), find_user(claude)) == ("s", "d")
+    for body, session in (
+        ({"prompt_cache_key": "k"}, "k"),
+        ({"metadata": {"session_id": "m"}, "prompt_cache_key": "k"}, "m"),
+        ({"metadata": {"user_id": "ann"}}, ""),
+        ({"metadata": {"user_id": "{"}}, ""),
+        ({"metadata": "odd", "prompt_cache_key": 7}, ""),
+    ):
+        assert find_session(body) == session
+
+
+SCHEMA = {"type": "object", "required": ["code"], "properties": {"code": {"type": "integer"}}}
+CHAT_FORM = {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}}
+TOOL = {"name": "look_up", "parameters": SCHEMA}
+
+
+def chat(content: Any = None, finish: str = "stop", arguments: str = "") -> dict[str, Any]:
+    """Return a chat completion."""
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if arguments:
+        message["tool_calls"] = [{"id": "1", "function": {"name": "look_up", "arguments": arguments}}]
+    return {"choices": [{"message": message, "finish_reason": finish}]}
+
+
+def response(text: str, **more: Any) -> dict[str, Any]:
+    """Return a response."""
+    part = {"type": "output_text", "text": text}
+    return {"output": [{"type": "message", "role": "assistant", "content": [part]}], **more}
+
+
+RESPONSE_FORM = {"text": {"format": {"type": "json_schema", "schema": SCHEMA}}}
+CLAUDE_TOOL = {"tools": [{"name": "look_up", "input_schema": SCHEMA}]}
+CUT = {"incomplete_details": {"reason": "max_output_tokens"}}
+
+
+def claude_call(**arguments: Any) -> dict[str, Any]:
+    """Return a message with a call of a tool."""
+    return {"content": [{"type": "tool_use", "id": "1", "name": "look_up", "input": arguments}]}
+
+
+@pytest.mark.parametrize(
+    ("interface", "body", "reply", "signals"),
+    [
+        (Interface.CHAT, CHAT_FORM, chat('{"code": 7}'), []),
+        (Interface.CHAT, CHAT_FORM, chat('{"code": "7"}'), [Signal.SCHEMA]),
+        (Interface.CHAT, CHAT_FORM, chat("seven"), [Signal.SCHEMA]),
+        (Interface.CHAT, CHAT_FORM, chat('{"code"', finish="length"), [Signal.CUT_OFF, Signal.SCHEMA]),
+        (Interface.CHAT, {"tools": [{"function": TOOL}]}, chat(arguments='{"code": 7}'), []),
+        (Interface.CHAT, {"tools": [{"function": TOOL}]}, chat(arguments='{"kode": 7}'), [Signal.TOOL]),
+        (Interface.CHAT, {}, chat("seven"), []),
+        (Interface.RESPONSES, RESPONSE_FORM, response('{"code": 7}'), []),
+        (Interface.RESPONSES, RESPONSE_FORM, response("seven"), [Signal.SCHEMA]),
+        (Interface.RESPONSES, {}, response("seven", **CUT), [Signal.CUT_OFF]),
+        (Interface.MESSAGES, CLAUDE_TOOL, claude_call(code=7), []),
+        (Interface.MESSAGES, CLAUDE_TOOL, claude_call(code="7"), [Signal.TOOL]),
+        (Interface.MESSAGES, {}, {"content": [], "stop_reason": "max_tokens"}, [Signal.CUT_OFF]),
+        (
+            Interface.MESSAGES,
+            {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+            {"content": [{"type": "text", "text": "[]"}]},
+            [Signal.SCHEMA],
+        ),
+    ],
+)
+def test_what_a_reply_shows_by_rule(
+    interface: Interface, body: Any, reply: Any, signals: list[Signal]
+) -> None:
+    assert [remark.signal for remark in judge_reply(interface, body, reply)] == signals
+
+
+def test_only_the_last_reply_makes_a_conversation_wrong() -> None:
+    broken, cut = Remark(Signal.TOOL, "it"), Remark(Signal.CUT_OFF)
+    assert make_feedback("e", (), ()) is None
+    last, earlier, remark = (
+        make_feedback("e", (broken,), ()),
+        make_feedback("e", (), (broken,)),
+        make_feedback("e", (cut,), ()),
+    )
+    assert last and earlier and remark
+    assert (last.right, earlier.right, remark.right) == (False, None, None)
+    assert "By rule: a call does not fit the tool: it." in earlier.text
+
+
+def test_a_schema_that_nobody_can_use_says_nothing() -> None:
+    for schema in ({"type": 7}, {"$ref": "http://127.0.0.1:9/none"}, {"$ref": "#/nowhere"}):
+        assert find_flaw(schema, "{}") == ""
+
+
+def test_entries_of_the_spool_come_back_and_half_of_one_is_none(tmp_path: Path) -> None:
+    playbook = tmp_path / "shop.db"
+    spool = SpoolWriter(playbook)
+    exchange = Exchange(
+        interface=Interface.CHAT.value, session="s é", bullets=("a", "b"), version=3, status=200, kind="x",
+        ending=Ending.HUNG_UP, request=b'{"a": 1}\n\x00', reply=bytes(range(256)),
+    )  # fmt: skip
+    note = FeedbackNote(reply="r", right=False, score=0.5, expected="7", text="no\n")
+    names = [spool.put(exchange), spool.put(note)]
+    assert list_spooled(locate_spool(playbook), 9) == [], "its process goes on"
+    spool.seal()
+    (path,) = list_spooled(locate_spool(playbook), 9)
+    assert path.stat().st_mode & 0o077 == 0 and path.parent.stat().st_mode & 0o077 == 0
+    written = path.read_bytes()
+    assert [read_entry(entry) for entry in split_entries(written)] == list(
+        zip(names, (exchange, note), strict=True)
+    )
+    for cut in range(len(written)):
+        entries = list(split_entries(written[:cut]))
+        assert len(entries) <= 1 and all(read_entry(entry) == (names[0], exchange) for entry in entries)
+    spool.put(note)
+    (left,) = locate_spool(playbook).glob("*.open")
+    dead = left.with_name(left.name.replace(str(os.getpid()), "999999999"))
+    left.rename(dead)
+    assert list_spooled(locate_spool(playbook), 9) == [path, dead]
+
+
+def test_a_file_of_projects_is_read_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "proxy.toml"
+    key = add_project(file, "shop.eu", Path('odd "name".db'))
+    text = (
+        file.read_text()
+        + 'upstream = "https://api.anthropic.com/"\nrate = 5\nbudget = 100\nmodel = "openai/m"\n'
+    )
+    file.write_text(text)
+    assert file.stat().st_mode & 0o077 == 0
+    add_project(file, "bank", Path("bank.db"))
+    assert file.read_text().startswith(text)
+    defaults = Project(playbook=Path(), upstream="http://127.0.0.1:1", rate=9.0)
+    shop, bank = read_projects(file, defaults)
+    assert (shop.name, shop.playbook.name, shop.keys) == ("shop.eu", 'odd "name".db', (hash_key(key),))
+    assert (shop.upstream, shop.rate, shop.budget, shop.model) == (
+        "https://api.anthropic.com",
+        5.0,
+        100,
+        "openai/m",
+    )
+    assert (bank.upstream, bank.rate, bank.playbook) == ("http://127.0.0.1:1", 9.0, tmp_path / "bank.db")
+    (tmp_path / "link.db").symlink_to(tmp_path / "bank.db")
+    with pytest.raises(AceError, match="same playbook"):
+        require_distinct([bank, Project(name="two", playbook=tmp_path / "link.db", upstream="")])
