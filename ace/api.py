@@ -27,7 +27,7 @@ from ace.runs.run_table import Runs
 from ace.runs.study_report import Study
 from ace.settings import Command, FeedbackKind, Settings, settings_of
 from ace.store import Ref, Store
-from ace.store.database import parse_place
+from ace.store.store_database import parse_place
 from ace.store.study_file import read_study
 from ace.task import Task, load_task
 from ace.task.solving import AgentFunction

@@ -4,7 +4,8 @@
 
 It starts a server of its own with PostgreSQL's own settings, which waits for the disk at every commit.
 Commits of one operation and transactions of one INSERT take turns, so both meet the same disk. Then 1 to 16
-processes add different bullets to one playbook, as fast as they can, in rounds. Writes postgres.json and a table, postgres.md.
+processes add different bullets to one playbook, as fast as they can, in rounds. Writes postgres.json and a
+table, postgres.md.
 """
 
 from __future__ import annotations

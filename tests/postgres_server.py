@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from ace.store.database import ServerAddress
+from ace.store.store_database import ServerAddress
 
 USER = "ace"
 

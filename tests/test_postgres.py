@@ -27,8 +27,8 @@ from ace.errors import (
 )
 from ace.playbook import Add, Revise, Vote
 from ace.store import AnswerFeedback, Store, restore, schema
-from ace.store.database import ServerAddress, parse_place
 from ace.store.postgres import server_session, server_tables
+from ace.store.store_database import ServerAddress, parse_place
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.cli import Ace
 from tests.model_server import ModelServer

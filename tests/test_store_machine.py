@@ -33,7 +33,7 @@ from ace.playbook import (
     touched_ids,
 )
 from ace.store import AnswerFeedback, Commit, Store
-from ace.store.database import Place, parse_place
+from ace.store.store_database import Place, parse_place
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.postgres_server import as_anybody, shared_server, why_not
 from tests.strategies import by_section, deltas, live, operations

@@ -16,7 +16,7 @@ import pytest
 from ace.errors import StoreConflict
 from ace.playbook import Add, Revise, Vote
 from ace.store import Store
-from ace.store.database import parse_place
+from ace.store.store_database import parse_place
 from tests.pace import patience
 from tests.postgres_server import FILE_ONLY, as_anybody
 

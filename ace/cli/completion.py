@@ -14,7 +14,7 @@ from ace.errors import AceError
 
 if TYPE_CHECKING:
     from ace.store import Store
-    from ace.store.database import Place
+    from ace.store.store_database import Place
 
 Completer = Callable[[Any, str], list[tuple[str, str]]]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ace.context import Assembled
     from ace.llm import Client
     from ace.store import Store
-    from ace.store.database import Place
+    from ace.store.store_database import Place
     from ace.task import Task
 
 _LOCAL = "local/"

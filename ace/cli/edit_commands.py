@@ -22,7 +22,7 @@ from ace.errors import InputError
 if TYPE_CHECKING:
     from ace.playbook.model import Bullet, Delta, Operation
     from ace.store import Store
-    from ace.store.database import Place
+    from ace.store.store_database import Place
 
     Decide = Callable[[Bullet], Operation | str]
     """Return what to do with a bullet, or say why there is nothing to do."""

@@ -21,7 +21,7 @@ from ace.errors import StoreError
 
 if TYPE_CHECKING:
     from ace.store import Commit, Store, Version
-    from ace.store.database import Place
+    from ace.store.store_database import Place
 
 AUTHOR = "person"
 

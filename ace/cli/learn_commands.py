@@ -16,7 +16,7 @@ from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.runs.report import Report
-    from ace.store.database import Place
+    from ace.store.store_database import Place
     from ace.task.traces import Log
 
 STOPPED_BY_A_CAP = 3

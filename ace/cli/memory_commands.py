@@ -19,7 +19,7 @@ from ace.errors import FormatError, InputError
 if TYPE_CHECKING:
     from ace.memory import Conversation, Memory
     from ace.store import Forgotten, MemoryProposal, Store
-    from ace.store.database import Place
+    from ace.store.store_database import Place
 
 
 def _check_filled(name: str | None) -> str | None:

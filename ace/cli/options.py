@@ -39,13 +39,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def read_place(text: str) -> Place:
     """Return where a playbook is, as a word of the command line names it. Raises InputError for a bad URL."""
-    from ace.store.database import parse_place
+    from ace.store.store_database import parse_place
 
     return parse_place(text)
 
 
 if TYPE_CHECKING:
-    from ace.store.database import Place
+    from ace.store.store_database import Place
 
     PlaybookFile = Place | None
     TaskPlaybook = Place | None

@@ -44,7 +44,7 @@ class ShowRun(Show, Protocol):
 
 
 if TYPE_CHECKING:
-    from ace.store.database import Place
+    from ace.store.store_database import Place
 
 
 SECONDS_BETWEEN_LINES = 10.0

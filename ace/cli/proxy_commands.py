@@ -14,7 +14,7 @@ from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.servers.proxy.projects import Project
-    from ace.store.database import Place
+    from ace.store.store_database import Place
 
 ABOUT = "Put a playbook in front of a model's API, for every client of it."
 _PROJECTS = Path("proxy.toml")

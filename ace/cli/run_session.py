@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ace.llm import Client, RoleModels
     from ace.runs.report import Report
     from ace.store import Store
-    from ace.store.database import Place
+    from ace.store.store_database import Place
     from ace.task import Task
 
 _DATABASE = b"SQLite format 3\0"  # what such a file begins with

@@ -17,7 +17,7 @@ from ace.cli.output import emit, width
 
 if TYPE_CHECKING:
     from ace.store import Run, Store
-    from ace.store.database import Place
+    from ace.store.store_database import Place
 
 Faults = Mapping[str, Mapping[str, int]]
 Part = tuple[str, Any, str]

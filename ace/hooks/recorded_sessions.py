@@ -15,7 +15,7 @@ from ace.errors import InputError, StoreError, TaskError, describe_error
 from ace.hooks.session import SessionNote, keep_note, list_due, recording_alone
 from ace.runs.records import AnswerFeedback
 from ace.store import Store
-from ace.store.database import Place
+from ace.store.store_database import Place
 from ace.task.traces import Trace, read_log
 from ace.task.traces.record import Fault
 from ace.task.types import Episode, FeedbackKind, Sample

@@ -22,7 +22,7 @@ from ace.errors import InputError
 from ace.hooks.coding_agent import EVENTS, CodingAgent, Moment
 from ace.safety.secrets import hide_secrets
 from ace.store import Store
-from ace.store.database import Place
+from ace.store.store_database import Place
 from ace.text import estimate_tokens
 
 LOG = "hooks.log"

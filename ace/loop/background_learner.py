@@ -25,7 +25,7 @@ from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
 from ace.store import Store
-from ace.store.database import Place
+from ace.store.store_database import Place
 from ace.task.environments.scorers import score_exact
 from ace.task.guarded_scoring import score_attempt
 from ace.task.samples import find_twin, with_label

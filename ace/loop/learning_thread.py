@@ -27,7 +27,7 @@ from ace.runs.records import EpisodeEnd
 from ace.runs.report import Report
 from ace.settings import Settings
 from ace.store import Store
-from ace.store.database import Place
+from ace.store.store_database import Place
 from ace.task.types import Task
 
 _LOOKS = 0.5  # seconds between looks for feedback of other processes

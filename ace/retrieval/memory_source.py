@@ -14,7 +14,7 @@ from ace.context.item import Item, Trust
 from ace.errors import ContextError, InputError
 from ace.memory import Kind, Memory, parse_instant
 from ace.store.connection import connect
-from ace.store.database import Place
+from ace.store.store_database import Place
 from ace.store.store_memories import MemoryStore
 from ace.text.tokens import estimate_tokens
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ace.store import vector_rows
 from ace.store.connection import connect, connect_shared
-from ace.store.database import Place
+from ace.store.store_database import Place
 from ace.store.vector_rows import hash_text
 
 if TYPE_CHECKING:

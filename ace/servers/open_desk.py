@@ -14,7 +14,7 @@ from ace.runs.drift import make_drift_detector
 from ace.servers.desk import Desk
 from ace.servers.shelf import Shelf
 from ace.store import Store
-from ace.store.database import Place, ServerAddress
+from ace.store.store_database import Place, ServerAddress
 from ace.task.types import Task, TaskContext
 
 

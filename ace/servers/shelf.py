@@ -13,7 +13,7 @@ from threading import Lock
 from ace.errors import InputError, StoreError
 from ace.loop import AgentLearner
 from ace.store import Store
-from ace.store.database import Place, ServerAddress
+from ace.store.store_database import Place, ServerAddress
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     checked_rows    the checksum in every row
     content         the columns that hold text of others
     integrity       seals, verification, backup, redaction, forgetting
-    database        what the store needs of a database; where a playbook is
+    store_database  what the store needs of a database; where a playbook is
     connection      opening a playbook, and what everything that has one open shares
     sqlite_connection  files: opening, transactions, errors
     postgres        servers: the same, and the dialect

@@ -18,10 +18,10 @@ from immutables import Map
 from ace.playbook.model import Bullet, Playbook, Status
 from ace.runs.records import Branch, Version
 from ace.store import lineage
-from ace.store.database import Database, Rows
 from ace.store.lineage import Line
 from ace.store.schema import damage_error
 from ace.store.sqlite_text import read_column, to_json, to_text
+from ace.store.store_database import Database, Rows
 
 STATE = "section, content, provenance, status, pinned, helpful, harmful, position"
 _STATUS = {status.value: status for status in Status}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ace.store import call_rows
 from ace.store.connection import connect_shared, disconnect, do_again
-from ace.store.database import Database, Place
+from ace.store.store_database import Database, Place
 
 if TYPE_CHECKING:
     from ace.llm.client import Reply

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ace.safety.secrets import SECRET_MARK
 from ace.store import checked_rows
-from ace.store.database import Database
 from ace.store.sqlite_text import to_json, to_text
+from ace.store.store_database import Database
 
 if TYPE_CHECKING:
     # Imported where they are built: `ace.llm` imports pydantic, which reading a playbook does not need.

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ace.safety.secrets import hide_secrets
 from ace.store.content import HIDDEN, HIDE, rewrite_text
-from ace.store.database import Sql
 from ace.store.integrity import seals
 from ace.store.integrity.seals import ALL, Value, checksum, read_checksums
+from ace.store.store_database import Sql
 
 # Table -> its columns, in the order in which rows are passed to `insert`.
 SEALED: dict[str, tuple[str, ...]] = {

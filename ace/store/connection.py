@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ace.errors import StoreUnreachable
-from ace.store.database import Database, Place
 from ace.store.sqlite_connection import open_again, open_file
+from ace.store.store_database import Database, Place
 
 Result = TypeVar("Result")
 _TRIES = 20  # so often a transaction is begun again whose connection was lost

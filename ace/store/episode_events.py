@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from ace.errors import UnknownVersion
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.store import checked_rows, episode_rows
-from ace.store.database import Database
 from ace.store.integrity import seals
 from ace.store.sqlite_text import now, to_json, to_text
+from ace.store.store_database import Database
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SqliteUtils

@@ -14,8 +14,8 @@ from ace.playbook.codec import delta_to_json
 from ace.playbook.model import Rejection
 from ace.runs.records import Proposal
 from ace.store import checked_rows
-from ace.store.database import Database
 from ace.store.sqlite_text import parse_strings, to_json, to_text
+from ace.store.store_database import Database
 from ace.task.attempt import Attempt, Failure, FinishReason, read_turns
 from ace.task.types import Episode, Fact, Feedback, FeedbackKind, Topic, Verdict
 

@@ -14,8 +14,8 @@ from typing import Any
 from ace.errors import StoreBusy, StoreUnwritable
 from ace.runs.records import AnswerFeedback
 from ace.store.connection import connect_shared, disconnect, do_again
-from ace.store.database import Database, Place
 from ace.store.episode_events import EpisodeRow, begin_run, write_row
+from ace.store.store_database import Database, Place
 
 _WAIT = 2.0  # seconds, for another process's write: an agent waits as long, and rows can wait in memory
 _MOST = 10_000  # rows that wait in memory for a file that can be written again

@@ -12,9 +12,9 @@ from dataclasses import astuple
 from ace.errors import InputError, UnknownVersion
 from ace.runs.records import Branch, Tag
 from ace.store import checked_rows
-from ace.store.database import Database
 from ace.store.schema import damage_error
 from ace.store.sqlite_text import now
+from ace.store.store_database import Database
 
 MAIN = "main"
 Line = tuple[tuple[str, int], ...]

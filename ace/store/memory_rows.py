@@ -17,9 +17,9 @@ from ace.errors import StoreError, UnknownMemory
 from ace.memory import Kind, Memory, Scope, find_overlaps, place_memory
 from ace.memory.acceptance import MemoryProposal, MemoryRule
 from ace.store import checked_rows
-from ace.store.database import Database
 from ace.store.integrity import seals
 from ace.store.sqlite_text import read_column, to_json, to_text
+from ace.store.store_database import Database
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SqliteUtils

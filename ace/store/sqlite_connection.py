@@ -1,6 +1,6 @@
 """Playbook files: opening one, transactions, and the one boundary where SQLite's errors become ours.
 
-Implements `ace.store.database.Database`. Knows nothing about what the tables mean.
+Implements `ace.store.store_database.Database`. Knows nothing about what the tables mean.
 """
 
 from __future__ import annotations

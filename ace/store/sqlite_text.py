@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ace.errors import FormatError
-from ace.store.database import Sql
+from ace.store.store_database import Sql
 from ace.text.character_pairs import list_query_terms
 
 

@@ -23,9 +23,9 @@ from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
 from ace.store.bullet_history import move
 from ace.store.connection import connect, do_again
-from ace.store.database import Database, Place, Rows, parse_place
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import Ref
+from ace.store.store_database import Database, Place, Rows, parse_place
 from ace.store.store_memories import MemoryStore
 from ace.store.store_names import NameStore
 from ace.store.store_runs import RunStore, add_step, read_run
@@ -160,8 +160,8 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         with self._writing() as db:
             ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
             head, is_whole, since = self._choose_head(db, ids, whole, expect)
-            at = head.version.number
-            versions.check_rebase(db, at if expect is None else expect, head.branch, delta, since)
+            base = head.version.number if expect is None else expect
+            versions.check_rebase(db, base, head.branch, delta, since)
             if run is not None:
                 read_run(db, run)  # raises for an unknown one
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
@@ -177,9 +177,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
                 add_step(db, run, step, number)
         self._seen = number  # after COMMIT: a transaction that fails must not move it
         if whole:
-            if not is_whole:
-                head = do_again(partial(self._catch_up, head))  # which must not commit again
-            self._head = head
+            self._head = head = head if is_whole else do_again(partial(self._catch_up, head))
             self._seen = number
         return Commit(head.version, head.playbook, rejections)
 
@@ -349,7 +347,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         return Head(branch, version, playbook, next_number, checksum), False, since
 
     def _catch_up(self, head: Head) -> Head:
-        """Return the head that this store has just committed with its whole playbook."""
+        """Return the head that this store has just committed with its whole playbook. Harmless twice."""
         known = self._head
         with self._reading() as db:
             if known is not None and known.branch.name == head.branch.name and head.branch.base is None:

@@ -14,8 +14,8 @@ from ace.playbook.model import Bullet, Playbook, Status
 from ace.runs.records import Touch, Version
 from ace.store import bullet_history, lineage, versions
 from ace.store.connection import OpenFile
-from ace.store.database import Database
 from ace.store.sqlite_text import to_json
+from ace.store.store_database import Database
 
 Ref = int | str
 """A version: its number, or the name of a branch or tag."""

@@ -31,11 +31,11 @@ from ace.runs.records import (
 from ace.store import call_rows, checked_rows, episode_events, episode_rows
 from ace.store.call_journal import CallJournal
 from ace.store.connection import OpenFile
-from ace.store.database import Database
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
 from ace.store.sqlite_text import now, parse_strings, read_column, to_json
+from ace.store.store_database import Database
 from ace.task.types import Episode
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from ace.playbook.codec import chain_hash
 from ace.runs.records import Problem
 from ace.store import bullet_history, checked_rows
 from ace.store.connection import OpenFile
-from ace.store.database import Database
 from ace.store.integrity import backup, seals, verify
 from ace.store.sqlite_text import read_column
+from ace.store.store_database import Database
 
 # Table -> the column by which its rows are in order. Tables that others point to come first.
 _ORDER = {

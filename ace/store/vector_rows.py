@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ace.store.database import Database
+from ace.store.store_database import Database
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SqliteUtils

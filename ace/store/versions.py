@@ -15,8 +15,8 @@ from ace.playbook.delta import apply_each, touched_ids
 from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
 from ace.runs.records import Branch, Touch, Version
 from ace.store import bullet_history, checked_rows, lineage
-from ace.store.database import Database, Rows
 from ace.store.sqlite_text import now, parse_strings, read_column, to_text
+from ace.store.store_database import Database, Rows
 
 _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
     (SELECT count(*) FROM operations WHERE version = number) FROM versions"""

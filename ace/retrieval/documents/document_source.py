@@ -14,7 +14,7 @@ from ace.context.item import Item, Trust
 from ace.retrieval.documents.document_folder import list_documents
 from ace.retrieval.documents.document_index import DocumentIndex, IndexReport, Progress
 from ace.retrieval.documents.document_search import DocumentSearch
-from ace.store.database import Place, name_beside, parse_place
+from ace.store.store_database import Place, name_beside, parse_place
 from ace.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:

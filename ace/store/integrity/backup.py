@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ace.errors import InputError, NotAPlaybook, StoreBusy
-from ace.store.database import Database, Place, parse_place
 from ace.store.sqlite_connection import exclusive_access, typed_errors
+from ace.store.store_database import Database, Place, parse_place
 
 _FREE_NAME = "Give a name that is free: nothing is overwritten."
 _SIDE_FILES = ("", "-wal", "-shm")  # what SQLite keeps beside a file that is in use

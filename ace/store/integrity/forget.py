@@ -17,10 +17,10 @@ from pathlib import Path
 from ace.errors import StoreError
 from ace.memory import Memory
 from ace.store import memory_rows
-from ace.store.database import Database
 from ace.store.integrity import redact, verify
 from ace.store.integrity.redact import Show, TextMatcher, compile_matcher
 from ace.store.sqlite_text import now, read_column, to_text
+from ace.store.store_database import Database
 from ace.text.splitting import is_unspaced, split_words
 
 MARKER = "[forgotten]"

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ace.store import checked_rows
-from ace.store.database import Database
 from ace.store.sqlite_text import read_column, to_json
+from ace.store.store_database import Database
 
 AT_ONCE = 5_000  # rows that one transaction deletes
 # A run that is under way, or may be resumed, is left alone: the latest of its kind, task and branch.

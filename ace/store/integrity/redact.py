@@ -19,7 +19,7 @@ from pathlib import Path
 from ace.playbook.codec import chain_hash
 from ace.store import checked_rows, versions
 from ace.store.content import CONTENT, rewrite_text
-from ace.store.database import Database
+from ace.store.store_database import Database
 from ace.text.splitting import is_unspaced
 from ace.text.unfold import fold_text, list_base64, unfold
 

@@ -14,8 +14,8 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from ace.store.database import Database, Sql
 from ace.store.sqlite_text import read_column
+from ace.store.store_database import Database, Sql
 
 Value = str | int | float | None
 ALL = "1 = 1"  # chooses every row

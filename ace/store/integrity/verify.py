@@ -16,8 +16,8 @@ from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Branch, Problem, Version
 from ace.store import bullet_history, checked_rows, lineage, memory_rows, vector_rows, versions
-from ace.store.database import Database
 from ace.store.integrity import seals
+from ace.store.store_database import Database
 
 # Table -> its columns that hold JSON.
 JSON_COLUMNS = {

@@ -1,7 +1,7 @@
 """A connection to a playbook on a PostgreSQL server: opening, transactions, news, the learner's lock.
 
-Implements `ace.store.database.Database`. Statements are sent without waiting for their results until a result
-is read (libpq's pipeline), so that a commit takes a few round trips, however many rows it writes.
+Implements `ace.store.store_database.Database`. Statements are sent without waiting for their results until a
+result is read (libpq's pipeline), so that a commit takes a few round trips, however many rows it writes.
 
 Writers take turns by an advisory lock, which a transaction holds until it has committed. It commits without
 waiting for the disk and lets the next writer in; then it waits until the disk has all of it, and only then is
@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, NotAPlaybook, StoreError, StoreUnreachable, StoreUnwritable
 from ace.store import schema
-from ace.store.database import Rows, ServerAddress
 from ace.store.integrity import seals
 from ace.store.postgres import server_session, server_tables
 from ace.store.postgres.dialect import escape_value, join_inserts, translate
 from ace.store.postgres.server_errors import describe, is_lost, typed_errors
 from ace.store.postgres.server_session import lock_key
+from ace.store.store_database import Rows, ServerAddress
 
 if TYPE_CHECKING:
     import psycopg
@@ -95,7 +95,7 @@ class ServerConnection:
         self._has_news = False  # a branch has a new head in this transaction
         self._raw: psycopg.Connection[Any]
         with typed_errors(address):
-            self._raw, self._durable = server_session.connect(address, timeout)
+            self._raw, self._durable = server_session.open_session(address, timeout)
 
     # SQL
 
@@ -260,7 +260,7 @@ class ServerConnection:
         deadline, pause = time.monotonic() + self._timeout, _FIRST_PAUSE
         while True:
             try:
-                self._raw, self._durable = server_session.connect(self.address, self._timeout)
+                self._raw, self._durable = server_session.open_session(self.address, self._timeout)
                 break
             except psycopg.Error as error:
                 if time.monotonic() + pause > deadline:

@@ -11,7 +11,7 @@ from json import JSONDecodeError
 from typing import TYPE_CHECKING
 
 from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnreachable, StoreUnwritable
-from ace.store.database import ServerAddress
+from ace.store.store_database import ServerAddress
 
 if TYPE_CHECKING:
     import psycopg

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import StoreBusy, StoreError, StoreUnwritable
-from ace.store.database import ServerAddress, Sql
 from ace.store.postgres import server_tables
 from ace.store.postgres.dialect import restore_text, translate
 from ace.store.postgres.server_errors import RIGHTS
+from ace.store.store_database import ServerAddress, Sql
 
 if TYPE_CHECKING:
     import psycopg
@@ -34,12 +34,12 @@ _RIGHTS = """SELECT current_user, bool_and(
 ) FROM pg_class WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?)"""
 
 
-def connect(address: ServerAddress, timeout: float) -> tuple[psycopg.Connection[Any], str]:
+def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connection[Any], str]:
     """Make a connection and set up its session; return it, and how the server makes commits durable.
 
     `timeout`: seconds to wait for the server, and in each transaction for a lock. Raises psycopg's errors.
     """
-    import psycopg
+    from psycopg import connect as connect_to
 
     options: dict[str, Any] = {
         "application_name": f"ace {platform.node()} {os.getpid()}"[:63],
@@ -48,7 +48,7 @@ def connect(address: ServerAddress, timeout: float) -> tuple[psycopg.Connection[
     }
     if address.secret:
         options["password"] = address.secret
-    raw = psycopg.connect(address.conninfo, autocommit=True, row_factory=make_rows, **options)
+    raw = connect_to(address.conninfo, autocommit=True, row_factory=make_rows, **options)
     try:
         (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
         milliseconds = str(max(1, round(1000 * timeout)))

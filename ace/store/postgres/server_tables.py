@@ -18,7 +18,7 @@ from ace.store.integrity import seals
 from ace.store.sqlite_text import now
 
 if TYPE_CHECKING:
-    from ace.store.database import ServerAddress, Sql
+    from ace.store.store_database import ServerAddress, Sql
 
 APPLICATION = "ace playbook"
 _OTHER_PLACE = "Name another schema of the database: postgresql://.../DATABASE?schema=NAME."
