@@ -141,7 +141,7 @@ def _open(file: Place) -> Store:
 
 def _find_playbook(ctx: Any) -> Place:
     """Return the file that the line names with --playbook, or the only one here. Raises InputError."""
-    from ace.cli.options import playbook_file, read_place
+    from ace.cli.playbook_places import playbook_file, read_place
 
     named = (getattr(ctx, "params", None) or {}).get("playbook")
     return playbook_file(read_place(str(named)) if named else None)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from ace.cli.options import Json, ShownPlaybook, TaskFolder, Trust, VersionOption, load_folder, takes
+from ace.cli.options import Json, TaskFolder, Trust, VersionOption, load_folder, takes
 from ace.cli.output import emit
+from ace.cli.playbook_places import ShownPlaybook
 from ace.errors import InputError
 from ace.settings import Command, Settings
 

@@ -15,8 +15,9 @@ import typer
 from ace.cli.bullet_commands import describe, find_bullet
 from ace.cli.completion import complete_bullet
 from ace.cli.history_commands import open_to_write
-from ace.cli.options import BranchName, Json, PlaybookFile
+from ace.cli.options import BranchName, Json
 from ace.cli.output import emit
+from ace.cli.playbook_places import PlaybookFile
 from ace.errors import InputError
 
 if TYPE_CHECKING:

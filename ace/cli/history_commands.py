@@ -14,8 +14,9 @@ import typer
 
 from ace.cli.bullet_commands import describe, find_bullet, one_line
 from ace.cli.completion import complete_bullet
-from ace.cli.options import REF, BranchName, Json, OtherPlaybook, PlaybookFile, playbook_file
+from ace.cli.options import REF, BranchName, Json
 from ace.cli.output import emit
+from ace.cli.playbook_places import OtherPlaybook, PlaybookFile, playbook_file
 from ace.cli.progress import progress_on_terminal
 from ace.errors import StoreError
 

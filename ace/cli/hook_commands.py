@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli.files import read_text, write_text
-from ace.cli.options import Json, PlaybookFile, playbook_file, read_place
+from ace.cli.options import Json
 from ace.cli.output import emit, note
+from ace.cli.playbook_places import PlaybookFile, playbook_file, read_place
 from ace.errors import AceError, InputError
 
 if TYPE_CHECKING:

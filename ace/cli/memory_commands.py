@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ace.cli.files import read_text, write_text
-from ace.cli.options import DEFAULT_MODEL, ApiBase, Json, Model, PlaybookFile, playbook_file
+from ace.cli.options import DEFAULT_MODEL, ApiBase, Json, Model
 from ace.cli.output import emit, note, note_left_out
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 from ace.cli.progress import progress, progress_on_terminal
 from ace.errors import FormatError, InputError
 

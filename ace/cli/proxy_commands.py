@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ace.cli.compare_commands import TaskOrCommand
-from ace.cli.options import Json, PlaybookFile, Trust, playbook_file
+from ace.cli.options import Json, Trust
 from ace.cli.output import emit, note
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 from ace.errors import InputError
 
 if TYPE_CHECKING:

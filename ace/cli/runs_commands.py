@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli.bullet_commands import describe
-from ace.cli.options import DEFAULT_MODEL, Json, PlaybookFile, RunNumber, playbook_file
+from ace.cli.options import DEFAULT_MODEL, Json, RunNumber
 from ace.cli.output import emit, width
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 
 if TYPE_CHECKING:
     from ace.store import Run, Store

@@ -16,16 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import (
-    Json,
-    OnlineOptions,
-    PlaybookFile,
-    ServedPlaybook,
-    Trust,
-    load_folder,
-    playbook_file,
-)
+from ace.cli.options import Json, OnlineOptions, Trust, load_folder
 from ace.cli.output import emit, emit_line, note
+from ace.cli.playbook_places import PlaybookFile, ServedPlaybook, playbook_file
 from ace.cli.run_session import render_close
 from ace.errors import CapReached, InputError, UnknownVersion
 
