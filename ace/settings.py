@@ -163,17 +163,9 @@ class Settings:
         ),
     ] = None
     workers: Annotated[int, About("Samples in flight at once; slots of a local/ model.", RUNS, least=1)] = 4
-    executor: Annotated[
-        ExecutorKind, About("Work on samples in threads, or as tasks of Ray (extra `ray`).", RUNS)
-    ] = ExecutorKind.THREADS
+    executor: Annotated[ExecutorKind, About("Threads, or tasks of Ray.", RUNS)] = ExecutorKind.THREADS
     ray_address: Annotated[
-        str | None,
-        About(
-            "The head of a Ray cluster that this machine is a node of, as HOST:PORT, or auto.",
-            RUNS,
-            unit="ADDRESS",
-            unset="RAY_ADDRESS, or Ray on this machine alone",
-        ),
+        str | None, About("Head of a Ray cluster, or auto.", RUNS, unit="HOST:PORT", unset="this machine")
     ] = None
     budget: Annotated[
         int, About("Tokens of a whole prompt at most; fewer if the model reads fewer.", READERS, least=1)
@@ -282,8 +274,7 @@ class Settings:
         A run is resumed only with the same values.
         """
         values = asdict(self)
-        for name in ("workers", "executor", "ray_address"):
-            del values[name]
+        del values["workers"], values["executor"], values["ray_address"]
         return values
 
 

@@ -75,16 +75,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--work", type=Path, help="Where the playbook is kept.")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--refine", action="store_true", help="Measure `refine`, which compares all pairs.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.work or Path(temporary)
-        page = measure(folder, options.rounds)
+        page = measure(folder, options.rounds, refine=options.refine)
     (options.out / "scale.json").write_text(json.dumps(page, indent=1) + "\n", encoding="utf-8")
     (options.out / "scale.md").write_text(render(page), encoding="utf-8")
     print(render(page))
 
 
-def measure(folder: Path, rounds: int) -> dict[str, Any]:
+def measure(folder: Path, rounds: int, *, refine: bool = False) -> dict[str, Any]:
     """Measure the import, then every command `rounds` times, each on the same file."""
     folder.mkdir(parents=True, exist_ok=True)
     playbook = folder / "scale.db"
@@ -124,9 +125,10 @@ def measure(folder: Path, rounds: int) -> dict[str, Any]:
         "context show": ("context", "show", str(ROOT / "tasks/shop_sql"), "--sample", sample),
         "verify": ("playbook", "verify"),
         "export, all bullets": ("playbook", "export", str(folder / "out.jsonl"), "--format", "jsonl"),
-        "refine --dry-run": ("playbook", "refine", "--dry-run"),
         "runs prune --keep 100 --dry-run": ("runs", "prune", "--keep", "100", "--dry-run"),
     }
+    if refine:
+        once["refine --dry-run"] = ("playbook", "refine", "--dry-run")
     for name, words in once.items():
         print(name, file=sys.stderr)
         costs[name] = [asdict(run_command(*words, "--playbook", str(playbook)))]

@@ -15,12 +15,12 @@ import uvicorn
 import ace
 from ace.loop import AgentLearner
 from ace.playbook import Add
+from ace.servers.http_place import list_hosts, open_listener
 from ace.servers.proxy.application import ProxyPlan, make_application
 from ace.servers.proxy.forward import Limits
 from ace.servers.proxy.projects import Project
 from ace.servers.proxy.recorder import Recorder
 from ace.servers.proxy.recorder_process import FeedbackFate, RecorderProcess
-from ace.servers.transports import list_hosts, open_listener
 from ace.store import Store
 from tests.pace import patience
 

@@ -57,6 +57,7 @@ def test_calls_get_the_playbook_and_become_episodes(
     with ace.learner(path, None) as learner:
         logger = make_logger(learner)
         assert isinstance(logger, litellm.integrations.custom_logger.CustomLogger)
+        assert "async_pre_call_hook" in vars(type(logger)), "else litellm's proxy does not call it"
         monkeypatch.setattr(litellm, "callbacks", [logger])
 
         async def run() -> None:

@@ -37,7 +37,7 @@ JSON_BLOCK = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORMAT_BLOCK = re.compile(r"^## (\w+)\n(?:(?!^## ).)*?^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON_BLOCK = re.compile(r"^## ([\w ]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # commands without commands of their own
-SINGLE = {"init", "learn", "online", "eval", "report", "feedback", "mcp", "watch", "doctor"}
+SINGLE = {"init", "learn", "online", "eval", "report", "feedback", "mcp", "watch", "doctor", "ui"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FILE_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -30,10 +30,11 @@ import ace
 from ace.playbook.model import Add, Quarantine, Remove, Status
 from ace.safety.secrets import SECRET_MARK
 from ace.servers.arguments import LONGEST_LESSON, LONGEST_TEXT
+from ace.servers.http_place import HttpPlace
 from ace.servers.lessons import LessonRule
 from ace.servers.mcp_server import make_server
 from ace.servers.open_desk import open_desk
-from ace.servers.transports import HttpPlace, mend_escapes
+from ace.servers.transports import mend_escapes
 from ace.store import Store
 from ace.testing import World
 from ace.text import estimate_tokens

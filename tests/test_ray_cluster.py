@@ -23,7 +23,7 @@ from ace.loop import evaluate
 from ace.store import Store
 from tests.model_server import ModelServer
 from tests.pace import patience
-from tests.ray_world import ON_RAY, ON_THREADS, learn_into, left_by, things
+from tests.ray_world import ON_RAY, ON_THREADS, learn_into, left_by, tell_node, things
 from tests.test_loop_parallel import says
 
 ray = pytest.importorskip(
@@ -49,12 +49,6 @@ def cluster() -> Iterator[Any]:
     yield cluster
     ray.shutdown()
     cluster.shutdown()
-
-
-def tell_node(question: str, context: str) -> str:
-    """Answer, as an agent, with the node that this runs on."""
-    threading.Event().wait(0.5)  # long enough for the other item to have a node of its own
-    return str(ray.get_runtime_context().get_node_id())
 
 
 def test_a_run_goes_over_two_nodes_and_one_of_them_may_die(tmp_path: Path, cluster: Any) -> None:
@@ -99,7 +93,7 @@ def test_a_node_without_the_package_is_named_with_the_command_that_helps(tmp_pat
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     python = str(bare / "bin" / "python")
     absent = subprocess.run(
-        [python, "-c", "import ray, ace"], capture_output=True, text=True, env=environment
+        [python, "-c", "import ray, ace"], capture_output=True, text=True, env=environment, cwd=tmp_path
     )
     assert "No module named 'ace'" in absent.stderr
     program = [python, "-m", "ray.scripts.scripts"]

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-import ace
 from ace.errors import AceError, InputError
 from ace.llm import Caps, Client, RoleModels, ScriptedClient, connect
 from ace.loop import evaluate, learn
@@ -148,7 +147,7 @@ def test_functions_travel_and_a_lock_in_one_is_named(tmp_path: Path) -> None:
 
 
 def test_a_node_with_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ace, "__version__", "99.0")
+    monkeypatch.setattr("ace.loop.ray_executor.version", lambda name: "99.0")
     with (
         Store.open(tmp_path / "p.db") as store,
         pytest.raises(InputError, match=r"has ace-engine .*, and this is 99\.0.*pip install"),

@@ -5,10 +5,9 @@ Each command makes one version, with a person as its author, or none where there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,17 +17,13 @@ from ace.cli.history_commands import open_to_write
 from ace.cli.options import BranchName, Json
 from ace.cli.output import emit
 from ace.cli.playbook_places import PlaybookFile
-from ace.errors import InputError
 
 if TYPE_CHECKING:
-    from ace.playbook.model import Bullet, Delta, Operation
+    from ace.playbook.model import Delta, Operation
     from ace.store import Store
+    from ace.store.hand_edits import HandEdit
     from ace.store.store_database import Place
 
-    Decide = Callable[[Bullet], Operation | str]
-    """Return what to do with a bullet, or say why there is nothing to do."""
-
-AUTHOR = "person"
 SECTION = "General"
 
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What it says.")]
@@ -75,10 +70,11 @@ def add(
     """Write a bullet of your own. It is used at once."""
     from ace.playbook.arrange import derive_fresh_id
     from ace.playbook.model import Add, Status
+    from ace.store.hand_edits import check_text
 
     change = Edit(reason, branch, playbook, json)
     section = section.strip()
-    text = _check_text(text, section)
+    text = check_text(text, section)
     with open_to_write(playbook, branch, create=True) as store:
         base = store.head().number
         twin = store.find_text(text, base)
@@ -102,21 +98,19 @@ def edit(
     json: Json = False,
 ) -> None:
     """Reword a bullet. Its votes, its place and the episodes that it cites stay."""
-    from ace.playbook.model import Revise
+    from ace.store.hand_edits import HandEdit, check_text, check_twin, decide_edit
 
     change = Edit(reason, branch, playbook, json)
-    text = _check_text(text)
+    text = check_text(text, SECTION)
     with open_to_write(playbook, branch) as store:
         base = store.head().number
-        old = _require_live(find_bullet(store, bullet, [base]))
-        twin = store.find_text(text, base)
-        if twin and twin.id != old.id:
-            hint = f"`ace playbook remove {old.id}` if one of them is enough."
-            raise InputError(f"{twin.id} says that already.", hint=hint)
-        if old.content == text:
-            _commit(change, store, base, (), [f"{old.id} says that already."])
-        else:
-            _commit(change, store, base, (Revise(old.id, text),), [])
+        old = find_bullet(store, bullet, [base])
+        decision = decide_edit(HandEdit.EDIT, old, text=text)
+        if isinstance(decision, str):
+            _commit(change, store, base, (), [f"{old.id} {decision}."])
+            return
+        check_twin(store, old, text, base)
+        _commit(change, store, base, (decision,), [])
 
 
 def remove(
@@ -127,7 +121,9 @@ def remove(
     json: Json = False,
 ) -> None:
     """Remove bullets. They stay in the history; `ace playbook promote` brings them back."""
-    _edit_each(Edit(reason, branch, playbook, json), bullets, partial(_decide, "remove"))
+    from ace.store.hand_edits import HandEdit
+
+    _edit_each(Edit(reason, branch, playbook, json), HandEdit.REMOVE, bullets)
 
 
 def pin(
@@ -138,7 +134,9 @@ def pin(
     json: Json = False,
 ) -> None:
     """Keep bullets in the context even when there is not room for all."""
-    _edit_each(Edit(reason, branch, playbook, json), bullets, partial(_decide, "pin"))
+    from ace.store.hand_edits import HandEdit
+
+    _edit_each(Edit(reason, branch, playbook, json), HandEdit.PIN, bullets)
 
 
 def unpin(
@@ -149,7 +147,9 @@ def unpin(
     json: Json = False,
 ) -> None:
     """Let bullets be left out again when there is not room for all."""
-    _edit_each(Edit(reason, branch, playbook, json), bullets, partial(_decide, "unpin"))
+    from ace.store.hand_edits import HandEdit
+
+    _edit_each(Edit(reason, branch, playbook, json), HandEdit.UNPIN, bullets)
 
 
 def quarantine(
@@ -160,7 +160,9 @@ def quarantine(
     json: Json = False,
 ) -> None:
     """Keep bullets without using them until something proves them."""
-    _edit_each(Edit(reason, branch, playbook, json), bullets, partial(_decide, "quarantine"))
+    from ace.store.hand_edits import HandEdit
+
+    _edit_each(Edit(reason, branch, playbook, json), HandEdit.QUARANTINE, bullets)
 
 
 def promote(
@@ -174,18 +176,9 @@ def promote(
     json: Json = False,
 ) -> None:
     """Put bullets to use that are in quarantine or were removed: you vouch for them."""
-    from ace.playbook.model import Promote, Status
-    from ace.safety.injection import find_suspicion
+    from ace.store.hand_edits import HandEdit
 
-    def decide(bullet: Bullet) -> Operation | str:
-        """Return the operation, or why there is none. Raises InputError for a suspicious bullet."""
-        why = find_suspicion(bullet.content) or find_suspicion(bullet.section)
-        if why and not anyway:
-            hint = "Read it. If it says what you want every attempt to be told, add --anyway."
-            raise InputError(f"{bullet.id} is suspicious: {why}.\n  {bullet.content}", hint=hint)
-        return "is in use already" if bullet.status is Status.ACTIVE else Promote(bullet.id)
-
-    _edit_each(Edit(reason, branch, playbook, json), bullets, decide)
+    _edit_each(Edit(reason, branch, playbook, json), HandEdit.PROMOTE, bullets, anyway=anyway)
 
 
 def move(
@@ -197,42 +190,24 @@ def move(
     json: Json = False,
 ) -> None:
     """Put bullets at the end of another section."""
-    from ace.playbook.model import Move
+    from ace.store.hand_edits import HandEdit
 
-    section = section.strip()
-
-    def decide(bullet: Bullet) -> Operation | str:
-        """Return the move, or why there is none."""
-        if _require_live(bullet).section == section:
-            return f"is in {section} already"
-        return Move(bullet.id, section)
-
-    _edit_each(Edit(reason, branch, playbook, json), bullets, decide, section=section)
-
-
-def _decide(action: Literal["remove", "pin", "unpin", "quarantine"], bullet: Bullet) -> Operation | str:
-    """Return the operation on a bullet, or say why there is nothing to do."""
-    from ace.playbook.model import Pin, Quarantine, Remove, Status
-
-    if action == "remove":
-        return Remove(bullet.id) if bullet.live else "was removed already"
-    _require_live(bullet)
-    if action == "quarantine":
-        waits = bullet.status is Status.QUARANTINED
-        return "is in quarantine already" if waits else Quarantine(bullet.id)
-    if action == "pin":
-        return "is pinned already" if bullet.pinned else Pin(bullet.id)
-    return Pin(bullet.id, pinned=False) if bullet.pinned else "is not pinned"
+    _edit_each(Edit(reason, branch, playbook, json), HandEdit.MOVE, bullets, section=section.strip())
 
 
 COMMANDS = (add, edit, remove, pin, unpin, quarantine, promote, move)
 
 
-def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str = "") -> None:
+def _edit_each(
+    edit: Edit, kind: HandEdit, names: Iterable[str], *, section: str = "", anyway: bool = False
+) -> None:
     """Edit all the bullets in one version. An unknown or ambiguous name stops it before anything is done.
 
-    `section` is the one that they go to, if they move: a new one is told of.
+    `section` is the one that they go to, if they move: a new one is told of. `anyway` promotes what is
+    suspicious, too.
     """
+    from ace.store.hand_edits import decide_edit
+
     with open_to_write(edit.playbook, edit.branch) as store:
         base = store.head().number
         bullets = {}
@@ -242,7 +217,7 @@ def _edit_each(edit: Edit, names: Iterable[str], decide: Decide, *, section: str
         delta: list[Operation] = []
         notes: list[str] = []
         for bullet in bullets.values():
-            decision = decide(bullet)
+            decision = decide_edit(kind, bullet, section=section, anyway=anyway)
             if isinstance(decision, str):
                 notes.append(f"{bullet.id} {decision}.")
             else:
@@ -258,18 +233,13 @@ def _commit(edit: Edit, store: Store, base: int, delta: Delta, notes: list[str])
     `base` is the version that it was decided on, `notes` what there was not to do. Raises InputError for an
     operation that cannot apply, StoreConflict where others edited the same bullets in between.
     """
-    from ace.playbook.delta import apply, touched_ids
     from ace.runs.run_text import format_count
+    from ace.store.hand_edits import commit_edit
 
-    ids = [name for operation in delta for name in touched_ids(operation)]
-    _, rejections = apply(store.checkout_part(ids, base), delta)
-    if rejections:
-        raise InputError(f"That cannot be done: {rejections[0].reason}.")
     lines = [*map(describe, delta), *notes]
     version = store.head()
     if delta:  # decided on `base`, so that what came in between is found to conflict
-        commit = store.commit(delta, author=AUTHOR, reason=edit.reason, expect=base, whole=False)
-        version = commit.version
+        version = commit_edit(store, base, delta, reason=edit.reason)
     size = sum(store.count_by_section(version.number).values())
     if delta:
         lines.insert(0, f"version {version.number} of {version.branch}: {format_count(size, 'bullet')}")
@@ -282,30 +252,6 @@ def _commit(edit: Edit, store: Store, base: int, delta: Delta, notes: list[str])
         "notes": notes,
     }
     emit(edit.json, data, "\n".join(lines))
-
-
-def _check_text(text: str, section: str = SECTION) -> str:
-    """Return the text as it will be kept. Raises InputError before a file is made for it."""
-    from ace.playbook.delta import find_flaw
-    from ace.playbook.model import Bullet, bullet_id
-    from ace.safety.secrets import find_secrets
-
-    text = text.strip()
-    reason = find_flaw(Bullet(bullet_id("", ""), section, text))
-    if reason:
-        raise InputError(f"That cannot be a bullet: {reason}.")
-    if find_secrets(text):
-        hint = "Every prompt would hold it. Name the place where it is kept instead."
-        raise InputError("That cannot be a bullet: it holds what looks like a secret.", hint=hint)
-    return text
-
-
-def _require_live(bullet: Bullet) -> Bullet:
-    """Return the bullet. Raises InputError where it was removed."""
-    if not bullet.live:
-        hint = f"`ace playbook promote {bullet.id}` brings it back."
-        raise InputError(f"{bullet.id} was removed.", hint=hint)
-    return bullet
 
 
 def _note_new_section(store: Store, version: int, section: str) -> list[str]:

@@ -51,6 +51,7 @@ for command in (learn_commands.learn, learn_commands.online):
 app.command("eval")(learn_commands.evaluate)
 app.command()(serve_commands.feedback)
 app.command("mcp")(serve_commands.serve_mcp)
+app.command("ui")(serve_commands.show_pages)
 app.command()(report_commands.report)
 app.command()(watch_commands.watch)
 app.command()(doctor_commands.doctor)

@@ -42,14 +42,14 @@ class Interrupted(AceError):
 @contextmanager
 def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show]]:
     """Open what a run needs; check everything before a model is started, because that takes a while."""
-    from ace.loop import check_method
+    from ace.loop import find_method
     from ace.loop.domains import name_branch, open_domain
     from ace.store import Store
 
     if options.domain and options.branch != "main":
         raise InputError("--domain and --branch both say where to learn.", hint="Give one of them.")
 
-    check_method(options.settings.method)
+    find_method(options.settings.method)
     task = _load_task(options)
     path = options.playbook or Path(f"{task.name}.db")
     if isinstance(options, LearnOptions) and not (options.playbook or options.task):

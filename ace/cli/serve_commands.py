@@ -1,4 +1,4 @@
-"""`ace online --stdin`, `ace feedback` and `ace mcp`: questions and feedback from programs and people.
+"""`ace online --stdin`, `ace feedback`, `ace mcp`, `ace ui`: what programs and people ask, and say.
 
 `ace online --stdin` reads and writes lines.
 In:  {"question": "..."}  or
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -102,9 +103,10 @@ def serve_mcp(
 
     With --http, the variable ACE_MCP_TOKEN holds the token that clients must send, if any.
     """
+    from ace.servers.http_place import HttpPlace
     from ace.servers.mcp_server import make_server
     from ace.servers.open_desk import open_desk
-    from ace.servers.transports import TOKEN_VARIABLE, HttpPlace, serve_http, serve_stdio
+    from ace.servers.transports import TOKEN_VARIABLE, serve_http, serve_stdio
 
     token = os.environ.get(TOKEN_VARIABLE, "")
     listen = HttpPlace(host=host, port=port, names=tuple(allow_host or ()), token=token) if http else None
@@ -115,6 +117,45 @@ def serve_mcp(
             serve_stdio(server)
         else:
             serve_http(server, listen, lambda address: note(f"ace: serving {desk.shelf.place} at {address}"))
+
+
+def show_pages(
+    playbooks: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PLAYBOOK...]", help="Files, or folders of them.  [default: the only one]"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = 8766,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name by which browsers call this machine."),
+    ] = None,
+) -> None:
+    """Show playbooks in a browser: what waits for you, evidence, history, runs, accuracy, search.
+
+    The variable ACE_UI_TOKEN holds the token that browsers must give, if any.
+    """
+    from importlib.util import find_spec
+
+    from ace.servers.books import Books
+    from ace.servers.http_place import HttpPlace
+
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        hint = "Install the extra `serve`: pip install 'ace-engine[serve]'."
+        raise InputError(f"The pages need {' and '.join(missing)}.", hint=hint)
+    from ace.servers.review.review_app import TOKEN_VARIABLE, serve_review
+
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    names = tuple(allow_host or ())
+    place = HttpPlace(host=host, port=port, names=names, token=token, variable=TOKEN_VARIABLE)
+    if any(str(file).startswith(("postgresql:", "postgres:")) for file in playbooks or ()):
+        hint = "`ace playbook pull URL` makes a file of one."
+        raise InputError("The pages show playbook files, and not those of servers.", hint=hint)
+    books = Books(playbooks or [playbook_file(None)])
+    serve_review(books, place, lambda address: note(f"ace: open {address} in a browser; Ctrl-C ends it"))
 
 
 def serve_lines(task: Task, store: Store, team: RoleModels, options: Settings, show: Show) -> Report:

@@ -211,7 +211,7 @@ class Client(Protocol):
 
     A client may have more, which is used where it is there: `ask` and `tries` (`ace.llm.asking.Asks`), by
     which single requests are journaled, `window` and `access` (`ace.llm.window`), and `travels`, true where a
-    copy in another process answers as this one does.
+    copy in another process answers as this one does, unless it has a `server`.
     """
 
     @property

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ace.llm import asking
 from ace.llm.answers import mend_reply
@@ -54,6 +54,8 @@ class Endpoint:
 
     What the model refuses of a request is left out, or put otherwise, from then on (`concessions`).
     """
+
+    travels: ClassVar[bool] = True
 
     model: str
     """The name that people see."""
@@ -166,11 +168,6 @@ class Endpoint:
     def writes_calls(self) -> bool:
         """Tell whether its calls of tools are lines of text: those of an embedded model are."""
         return self.server is not None
-
-    @property
-    def travels(self) -> bool:
-        """Tell whether copies in other processes can be used: an embedded server stays where it is."""
-        return self.server is None
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """Return its slots for a copy, which opens connections of its own."""

@@ -53,7 +53,7 @@ from ace.loop.online import online
 from ace.loop.online_server import OnlineServer, ServedAnswer, serve
 from ace.loop.progress import Progress, RunObserver, silent
 from ace.loop.recorded import learn_from_traces
-from ace.methods import check_method
+from ace.methods import find_method
 
 __all__ = [
     "AgentLearner",
@@ -63,10 +63,10 @@ __all__ = [
     "Progress",
     "RunObserver",
     "ServedAnswer",
-    "check_method",
     "choose_agent_task",
     "compare",
     "evaluate",
+    "find_method",
     "learn",
     "learn_from_traces",
     "online",

@@ -19,7 +19,7 @@ from ace.llm.role_models import RoleModels
 from ace.loop.evaluate import evaluate
 from ace.loop.offline import learn
 from ace.loop.progress import Progress
-from ace.methods import METHODS
+from ace.methods import find_method
 from ace.methods.method_variants import Variant
 from ace.runs.cost import count_tokens, sum_usage_by_role
 from ace.runs.records import Run
@@ -44,7 +44,7 @@ def run_cell(
 
     with Store.open(file) as store:
         learned = None
-        if METHODS[variant.method].learns:
+        if find_method(variant.method).learns:
             work = partial(learn, task, store, models, variant.settings, progress=show)
             # Learning that came to a bound on its calls is over.
             learned = _finish_run(store, "learn", work, ends=("done", "capped"))

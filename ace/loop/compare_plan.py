@@ -16,7 +16,7 @@ from typing import Any
 
 from ace.errors import InputError, TaskError
 from ace.loop.offline import limit_samples
-from ace.methods import METHODS
+from ace.methods import find_method
 from ace.methods.method_variants import Variant, list_variants
 from ace.runs.run_text import align_columns, format_count
 from ace.runs.study_cells import FLOOR, Cell, CellState, StudyBasis
@@ -150,7 +150,7 @@ def plan_study(
         raise InputError("There is no seed.", hint="Give --seeds 0,1,2.")
     if not task.test:
         raise InputError(f"Task {task.name} has no test samples.", hint="Add some to [data] test.")
-    if not task.train and any(METHODS[variant.method].learns for variant in variants):
+    if not task.train and any(find_method(variant.method).learns for variant in variants):
         raise InputError(f"Task {task.name} has no training samples.", hint="Add some to [data] train.")
     check_separation(task)
     planned = []
@@ -180,7 +180,7 @@ def _plan_cell(task: Task, variant: Variant, seed: int, known: Study | None) -> 
     return PlannedCell(
         cell=cell,
         variant=replace(variant, settings=settings),
-        least=least if METHODS[variant.method].learns else 0,
+        least=least if find_method(variant.method).learns else 0,
         usual=fmean(counts) if counts else None,
         most=settings.calls,
         answers=len(task.test),

@@ -20,7 +20,7 @@ from ace.llm.client import Client
 from ace.llm.embedding import DEFAULT_EMBEDDER, connect_embedder
 from ace.llm.role_models import RoleModels
 from ace.llm.window import window_of
-from ace.methods import METHODS, Equipment, build_method
+from ace.methods import Equipment, build_method, find_method
 from ace.methods.protocol import Method, State
 from ace.playbook.ancestry import find_changed
 from ace.playbook.model import Playbook
@@ -205,7 +205,7 @@ def build_contexts(
         choose = HybridSelector(vectors)
     method = build_method(models, settings, Equipment(limit.count, choose, embedder))
     generator = Generator(models.generator, task, method.cites)
-    solver = build_solver(generator, task, limit.count, settings, METHODS[settings.method].manner)
+    solver = build_solver(generator, task, limit.count, settings, find_method(settings.method).manner)
     limit = replace(limit, reserve=min(solver.reserve, int(limit.tokens * WRITER_SHARE)))
     all_sources = build_sources(task, store) if sources is None else sources
     return Contexts(method, generator, solver, limit, task.context, all_sources, vectors, selector=choose)

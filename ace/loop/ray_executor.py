@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from time import monotonic
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import ace
 from ace.errors import AceError, BudgetSpent, CapReached, InputError, describe_error
 from ace.llm.meter import Meter, mark_calls
 from ace.loop import ray_remote
@@ -90,6 +90,7 @@ class RayExecutor:
         # Sent as code, so that a worker can say that the package is missing.
         ray.cloudpickle.register_pickle_by_value(ray_remote)
         self._meter, self._workers, self._stop = meter, workers, stop
+        self._version = version("ace-engine")
         self._flights: dict[str, _Flight] = {}
         # Beside this process, which is asked through it.
         node = ray.get_runtime_context().get_node_id()
@@ -170,7 +171,7 @@ class RayExecutor:
             flight.name = f"{state.number}:{flight.place}:{flight.tries}"
             flight.calls.asked.clear()
             self._flights[flight.name] = flight
-            task = self._task.remote(self._relay, state.content, flight.place, flight.name, ace.__version__)
+            task = self._task.remote(self._relay, state.content, flight.place, flight.name, self._version)
             state.flying[task] = flight
         ended, _ = ray.wait(list(state.flying), timeout=_LOOK)
         for task in ended:
@@ -205,7 +206,7 @@ class RayExecutor:
             hint = "Look into Ray's logs; a node may lack memory, or an agent end its process."
             return False, AceError(message, hint=hint), {}
         if not is_installed:
-            install = f"pip install 'ace-engine[ray]=={ace.__version__}'"
+            install = f"pip install 'ace-engine[ray]=={self._version}'"
             hint = f"Run `{install}` on every node, in the environment that Ray runs in."
             return False, InputError(answer, hint=hint), {}
         outcome: Outcome = flight.parcel.open_answer(answer)

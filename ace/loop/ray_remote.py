@@ -50,15 +50,17 @@ class Relay:
 def run_item(relay: Any, parcel: bytes, place: int, name: str, version: str) -> tuple[bool, Any]:
     """Return whether the package is here in a version, and what came of the item; else what is wrong here."""
     import sys
+    from importlib.metadata import version as find_version
 
     import ray
 
     where = f"The Ray node {ray.util.get_node_ip_address()}"
     try:
-        import ace
         from ace.loop.ray_worker import work_on
+
+        version_here = find_version("ace-engine")
     except ImportError as error:
         return False, f"{where} cannot use the package ({error}; {sys.executable})."
-    if ace.__version__ != version:
-        return False, f"{where} has ace-engine {ace.__version__}, and this is {version}."
+    if version_here != version:
+        return False, f"{where} has ace-engine {version_here}, and this is {version}."
     return True, work_on(relay, parcel, place, name)

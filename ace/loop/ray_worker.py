@@ -59,15 +59,7 @@ def work_on(relay: Any, parcel: bytes, place: int, name: str) -> bytes:
     except (AttributeError, ImportError) as error:
         message = f"A worker of Ray has other code than this process ({describe_error(error)})."
         raise InputError(message, hint="Install the same on every node of the cluster.") from error
-    token = _errand.set((relay, name, arrival))
-    try:
-        return _work_on(arrival, place)
-    finally:
-        _errand.reset(token)
-
-
-def _work_on(arrival: Arrival, place: int) -> bytes:
-    """Work on an item, its model calls counted for its name."""
+    _errand.set((relay, name, arrival))  # until the next item
     lab: StepLab
     lab, work, items, names = arrival.thing
     lab.executor = ThreadExecutor(lab.meter, 1, lab.place.stop)

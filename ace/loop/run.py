@@ -25,7 +25,7 @@ from ace.loop.outage import OutageDetector
 from ace.loop.progress import Progress, RunObserver
 from ace.loop.replay_queue import ReplayQueue
 from ace.loop.run_record import open_record
-from ace.methods import METHODS, check_method
+from ace.methods import find_method
 from ace.methods.guard import guard_delta
 from ace.methods.protocol import Method, Update
 from ace.playbook.delta import diff, touched_ids
@@ -326,9 +326,9 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
     store = parts.store
     models = parts.models
     settings = parts.settings
-    check_method(settings.method)  # what cannot work is refused before the run has begun
+    method = find_method(settings.method)  # what cannot work is refused before the run has begun
     sources = build_sources(task, store)
-    packages = ["ace.agent", "ace.memory", *METHODS[settings.method].prompts]
+    packages = ["ace.agent", "ace.memory", *method.prompts]
     if isinstance(task.environment, Worded):
         packages.append(task.environment.wording().prompts)
     config = {

@@ -38,7 +38,7 @@ class HomeMethod(StrEnum):
     ASK = "ask"
     FIND = "items"
     CALL = "__call__"
-    COUNT = "count"
+    COUNT_TOKENS = "count"
     IS_SET = "is_set"
 
 
@@ -99,13 +99,14 @@ class Home:
             case VectorCache():
                 return self._keep(thing, (), name=thing.name)
             case LocalServer():
-                return self._keep(thing, (HomeMethod.COUNT,))
+                return self._keep(thing, (HomeMethod.COUNT_TOKENS,))
             case DocumentSource() | MemorySource():
                 return self._keep(thing, (HomeMethod.FIND,), name=thing.name)
             case Store():
                 raise TypeError("a playbook file has one writer, and stays in its process")
         is_client = hasattr(type(thing), "complete") and not isinstance(thing, Metered | type)
-        if not is_client or getattr(thing, "travels", False):
+        has_server = getattr(thing, "server", None) is not None  # an embedded one, which stays
+        if not is_client or (getattr(thing, "travels", False) and not has_server):
             return None
         if isinstance(thing, Asks):
             methods = (HomeMethod.COMPLETE, HomeMethod.ASK)

@@ -35,7 +35,7 @@ __all__ = [
     "Trial",
     "Update",
     "build_method",
-    "check_method",
+    "find_method",
 ]
 
 
@@ -83,12 +83,12 @@ METHODS: Mapping[str, KnownMethod] = MappingProxyType(
 
 def build_method(models: RoleModels, settings: Settings, equipment: Equipment | None = None) -> Method:
     """Return the method that `settings.method` names. Raises InputError for a name that is not in METHODS."""
-    check_method(settings.method)
-    return METHODS[settings.method].build(models, settings, equipment or Equipment())
+    return find_method(settings.method).build(models, settings, equipment or Equipment())
 
 
-def check_method(name: str) -> None:
-    """Raise InputError for a name that is not in METHODS."""
+def find_method(name: str) -> KnownMethod:
+    """Return what is known of a method. Raises InputError for a name that is not in METHODS."""
     if name not in METHODS:
         names = ", ".join(METHODS)
         raise InputError(f"There is no method {name!r}.", hint=f"Choose from: {names}.")
+    return METHODS[name]

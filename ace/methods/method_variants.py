@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ace.errors import InputError
-from ace.methods import METHODS, check_method
+from ace.methods import METHODS, find_method
 from ace.settings import Command, Setting, Settings, settings_of
 
 SHARED = ("feedback", "limit", "workers")
@@ -38,7 +38,7 @@ def parse_variant(text: str, settings: Settings) -> Variant:
     Raises InputError for an unknown method, an option that is none, and one that all methods must share.
     """
     method, *options = (part.strip() for part in text.split("+"))
-    check_method(method)
+    find_method(method)
     declared = {setting.name: setting for setting in settings_of(Command.COMPARE)}
     values: dict[str, Any] = {}
     for option in sorted(options):

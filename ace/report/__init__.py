@@ -10,6 +10,10 @@ Its modules:
     html_page     the page
     study_page    the page of a study, whose methods are compared
     study_charts  its pictures
+    review_queue     what waits for a person, and what stands behind it
+    version_changes  what a version changed, with the texts before and after
+    run_progress     how far a run is, and scores of all runs
+    accuracy_chart   a picture of these
     cost_table    what calls took, as text
     credit_table  what bullets are credited with, as text
     run_spans     a run as spans

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError
 from ace.report.charts import draw_charts
@@ -20,6 +21,9 @@ from ace.report.pictures import Chart
 from ace.runs.report import Score
 from ace.runs.run_text import format_cost, format_count
 from ace.text.unicode import reveal_hidden
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PAGE = "report.html"
 _LONGEST = 1_500  # characters of one text; the playbook file has the rest
@@ -50,10 +54,21 @@ def render_page(page: RunPage, charts: Iterable[Chart] = ()) -> str:
 
 def render_template(name: str, **values: Any) -> str:
     """Render a template of this package with the style of its pages. Every text is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    return open_templates().get_template(name).render(style=read_style(), **values)
+
+
+def read_style() -> str:
+    """Return the style of our pages, with its colours for light and dark as variables."""
+    return files("ace.report").joinpath("page.css").read_text("utf-8")
+
+
+@cache
+def open_templates(*packages: str) -> Environment:
+    """Return the templates of these packages and of this one, compiled once. Every text is escaped."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
-        loader=PackageLoader("ace.report", "."),
+        loader=ChoiceLoader([PackageLoader(package, ".") for package in (*packages, "ace.report")]),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,
@@ -61,19 +76,24 @@ def render_template(name: str, **values: Any) -> str:
     )
     templates.filters.update(
         reveal=_reveal,
+        reveal_all=_reveal_all,
         embed=_embed_png,
         format_count=format_count,
         format_cost=format_cost,
         format_rate=_format_rate,
         paginate=_paginate,
     )
-    style = files("ace.report").joinpath("page.css").read_text("utf-8")
-    return templates.get_template(name).render(style=style, **values)
+    return templates
+
+
+def _reveal_all(text: object) -> str:
+    """Show characters that nobody would see as their codes."""
+    return reveal_hidden(str(text).replace("\r\n", "\n"))
 
 
 def _reveal(text: object) -> str:
     """Show characters that nobody would see as their codes, and cut endless texts."""
-    plain = reveal_hidden(str(text).replace("\r\n", "\n"))
+    plain = _reveal_all(text)
     more = len(plain) - _LONGEST
     if more <= 0:
         return plain

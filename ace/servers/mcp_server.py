@@ -7,7 +7,6 @@ package `mcp`, which is imported inside functions.
 
 import inspect
 import logging
-import re
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +19,6 @@ from pydantic import ValidationError
 from ace.errors import AceError, InputError, UnknownVersion
 from ace.llm.faults import hide
 from ace.runs.answer_feedback import read_feedback
-from ace.safety.injection import find_suspicion
 from ace.safety.secrets import hide_secrets
 from ace.servers.arguments import (
     LONGEST_NAME,
@@ -35,6 +33,7 @@ from ace.servers.arguments import (
     Section,
     WhyKnown,
 )
+from ace.servers.author_names import name_author
 from ace.servers.desk import Desk
 from ace.servers.lessons import check_lesson
 from ace.servers.results import LessonReceipt, OutcomeReceipt
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
 _LOG = logging.getLogger("ace.servers")
-_LONGEST_AUTHOR = 60
 _INSTRUCTIONS = """Lessons that were learned in earlier work.
 Call get_context before you begin a piece of work, and follow the lessons that apply.
 When you know how it went, call report_outcome with the context_id: right, wrong, or a score.
@@ -206,10 +204,7 @@ def _name_author(caller: Any) -> str:
     """Return whose word a call is: the client's name as it gives it, made harmless, behind "mcp:"."""
     params = caller.session.client_params
     name = str(params.client_info.name) if params else ""
-    name = re.sub(r"[^\w.+ -]+", "-", hide_secrets(name[:LONGEST_NAME])).strip(" -")[:_LONGEST_AUTHOR]
-    if not name or find_suspicion(name):
-        name = "client"
-    return f"mcp:{name}"
+    return name_author("mcp", hide_secrets(name[:LONGEST_NAME]), "client")
 
 
 def describe_failure(error: BaseException) -> "CallToolResult":

@@ -12,6 +12,7 @@ from threading import Lock
 
 from ace.errors import InputError, StoreError
 from ace.loop import AgentLearner
+from ace.servers.books import list_playbooks
 from ace.store import Store
 from ace.store.store_database import Place, ServerAddress
 
@@ -48,16 +49,9 @@ class Shelf:
 
     def list_paths(self) -> dict[str, Place]:
         """Return the files by name, as they are now. A link out of the folder is not among them."""
-        if isinstance(self.place, ServerAddress) or not self.place.is_dir():
+        if isinstance(self.place, ServerAddress):
             return {self.place.stem: self.place}
-        paths = dict[str, Place]()
-        folder = self.place.resolve()
-        for path in sorted(self.place.glob("*.db")):
-            is_hidden = path.name.startswith(".") or path.name.endswith(".documents.db")
-            is_text = path.stem.isprintable()  # bytes that are no text are not
-            if is_text and not is_hidden and path.is_file() and path.resolve().parent == folder:
-                paths[path.stem] = path
-        return paths
+        return dict[str, Place](list_playbooks(self.place))
 
     def find(self, name: str) -> Place:
         """Return the file of this name; "" is the only one that is served.

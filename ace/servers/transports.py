@@ -11,14 +11,13 @@ import io
 import logging
 import os
 import re
-import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ace.errors import InputError
 from ace.llm.faults import hide
+from ace.servers.http_place import App, HttpPlace, Receive, Scope, Send, list_hosts, serve_app
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -26,46 +25,12 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "ACE_MCP_TOKEN"  # noqa: S105 (the name of a variable)
 PATH = "/mcp"
 _LONGEST_BODY = 1_000_000  # bytes
-_SHORTEST_TOKEN = 16  # characters
-_LAST_SECONDS = 2  # for answers that are under way when the server ends
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 # An escape of JSON: a pair of surrogates, one alone, or any other.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""An ASGI application."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpPlace:
-    """Say where to listen, and to whom."""
-
-    host: str = "127.0.0.1"
-    """A name or an address of this machine."""
-
-    port: int = 8765
-    """0 takes any that is free."""
-
-    names: tuple[str, ...] = ()
-    """Further names by which clients may call this machine."""
-
-    token: str = ""
-    """What a request must bring; "" for nothing, which only loopback may have."""
-
-    def __post_init__(self) -> None:
-        if self.token and (len(self.token) < _SHORTEST_TOKEN or not self.token.isascii()):
-            hint = f"Set {TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} letters and digits at random."
-            raise InputError("The token is too short, or not ASCII.", hint=hint)
-        if not self.token and write_host(self.host) not in LOOPBACK:
-            hint = f"Set {TOKEN_VARIABLE}, and let clients send it: Authorization: Bearer TOKEN."
-            raise InputError(f"{self.host} can be reached from elsewhere, which needs a token.", hint=hint)
 
 
 def serve_stdio(server: MCPServer) -> None:
@@ -84,53 +49,15 @@ def serve_http(server: MCPServer, place: HttpPlace, announce: Callable[[str], No
 
     Raises InputError where nobody can listen there.
     """
-    import uvicorn
-
     log_to_stderr()
-    with open_listener(place.host, place.port) as listener:
-        port = int(listener.getsockname()[1])
-        config = uvicorn.Config(
-            make_app(server, place, port),
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            ws="none",
-            timeout_graceful_shutdown=_LAST_SECONDS,
-        )
-        announce(f"http://{write_host(place.host)}:{port}{PATH}")
-        uvicorn.Server(config).run(sockets=[listener])
-
-
-def open_listener(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address of this machine. Raises InputError where nobody can."""
-    address = host.strip("[]")
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        listener = socket.create_server((address, port), family=family)
-        # Connections inherit it. asyncio leaves it out for a socket that does not say that it is TCP, and
-        # then an answer in two pieces waits 40 ms for the client's word that it has the first.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-    except OSError as error:
-        message = f"Nobody can listen on {host}, port {port} ({error.strerror or error})."
-        raise InputError(message, hint="Give another --port or --host.") from error
-
-
-def list_hosts(host: str, port: int, names: Sequence[str]) -> list[str]:
-    """Return what clients may call this machine: loopback, its host, and further `names`, with the port."""
-    hosts: list[str] = []
-    for name in dict.fromkeys((*LOOPBACK, write_host(host), *names)):
-        hosts.append(f"{name}:{port}")
-        if port == 80 or name in names:  # a proxy in front may have another port
-            hosts.append(name)
-    return hosts
+    serve_app(partial(make_app, server, place), place, lambda address: announce(f"{address}{PATH}"))
 
 
 def make_app(server: MCPServer, place: HttpPlace, port: int) -> App:
     """Return the application: stateless, so that any process can answer any request."""
     from mcp.server.transport_security import TransportSecuritySettings
 
-    hosts = [*list_hosts(place.host, port, place.names), *(f"{name}:*" for name in place.names)]
+    hosts = list_hosts(place.host, port, place.names)
     security = TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=hosts,
@@ -161,11 +88,6 @@ def require_token(app: App, token: str) -> App:
         await send({"type": "http.response.body", "body": b"A token is needed: Authorization: Bearer ..."})
 
     return guarded
-
-
-def write_host(host: str) -> str:
-    """Return a host as it stands in an address."""
-    return f"[{host.strip('[]')}]" if ":" in host else host
 
 
 def mend_escapes(line: bytes) -> bytes:

@@ -23,6 +23,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     checked_rows    the checksum in every row
     content         the columns that hold text of others
     integrity       seals, verification, backup, redaction, forgetting
+    hand_edits      what a person does with bullets, a version each
     store_database  what the store needs of a database; where a playbook is
     connection      opening a playbook, and what everything that has one open shares
     sqlite_connection  files: opening, transactions, errors

@@ -181,14 +181,21 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
             self._seen = number
         return Commit(head.version, head.playbook, rejections)
 
-    def revert(self, to: Ref, *, author: str, reason: str) -> Commit:
+    def revert(self, to: Ref, *, author: str, reason: str, expect: int | None = None) -> Commit:
         """Append a version whose live bullets are those of version `to`.
 
         The versions in between stay in the history. Nothing is appended if the bullets are the same already.
-        Votes are those of `to` again. Raises UnknownVersion.
+        Votes are those of `to` again. `expect` is the head that it was decided on: where another version has
+        come since, it raises StoreConflict. Raises UnknownVersion.
         """
+        reason = hide_secrets(reason)
         with self._writing() as db:
             head = self._read_head(db)
+            at = head.version.number
+            if expect not in (None, at):
+                message = f"The playbook moved from version {expect} to {at} in the meantime."
+                hint = "Look at what came since, and decide again."
+                raise StoreConflict(message, hint=hint, expected=expect, found=at, bullets=())
             delta = diff(head.playbook, self._checkout(db, lineage.resolve(db, to)))
             head, rejections = versions.append(db, head, delta, author=author, reason=reason)
         self._head, self._seen = head, head.version.number
@@ -256,10 +263,10 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
             line = lineage.trace_line(db, self._resolve(db, version))
             return versions.read_log(db, line, limit)
 
-    def operations(self, version: Ref) -> Delta:
+    def operations(self, version: Ref, most: int = -1) -> Delta:
         """Return the operations that a version applied, in order; version 0 applied none."""
         with self._reading() as db:
-            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version)))
+            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version), most))
 
     def diff(self, a: Ref, b: Ref) -> Delta:
         """Return a delta that leads from version `a` to version `b`, on whatever branches they are."""

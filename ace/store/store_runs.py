@@ -166,15 +166,17 @@ class RunStore(OpenFile):
         with self._reading() as db:
             return episode_rows.read_episodes(db, run, ids)
 
-    def proposals(self, run: int | None = None) -> list[Proposal]:
-        """Return proposals in the order they were stored: all, or those of a run.
+    def proposals(self, run: int | None = None, *, reasons: Collection[Reason] = ()) -> list[Proposal]:
+        """Return proposals in the order they were stored: all, or those of a run, or decided by `reasons`.
 
         A reason that only a later release knows reads as unknown.
         """
-        sql = f"{_PROPOSALS} WHERE CAST(:run AS BIGINT) IS NULL OR run = :run ORDER BY rowid"
+        sql = f"""{_PROPOSALS} WHERE (CAST(:run AS BIGINT) IS NULL OR run = :run)
+            AND (:reasons = '[]' OR reason IN (SELECT value FROM json_each(:reasons))) ORDER BY rowid"""  # noqa: S608 (our own text)
+        values = {"run": run, "reasons": to_json([reason.value for reason in reasons])}
         proposals = []
         with self._reading() as db:
-            rows = db.execute(sql, {"run": run})
+            rows = db.execute(sql, values)
             for sample, author, delta, outcome, why, episodes, attempts, reason in rows:
                 proposal = Proposal(
                     sample_id=sample,
@@ -188,6 +190,21 @@ class RunStore(OpenFile):
                 )
                 proposals.append(proposal)
         return proposals
+
+    def proofs(self) -> dict[str, tuple[str, ...]]:
+        """Return, by bullet id, the samples that proved it in any run, each once, in the order of the steps.
+
+        A bullet that a run added or changed and nothing proved has none.
+        """
+        sql = """SELECT kept.key, sample.value FROM steps, json_each(steps.payload, '$.kept') AS kept
+            LEFT JOIN json_each(kept.value) AS sample ORDER BY steps.run, steps.number"""
+        samples: dict[str, dict[str, None]] = {}
+        with self._reading() as db:
+            for bullet, sample in db.execute(sql):
+                proven = samples.setdefault(bullet, {})
+                if sample is not None:
+                    proven[sample] = None
+        return {bullet: tuple(proven) for bullet, proven in samples.items()}
 
     def add_feedback(self, feedback: AnswerFeedback) -> AnswerFeedback:
         """Store feedback on an answer, and return it with its number, time and run.

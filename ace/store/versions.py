@@ -78,10 +78,13 @@ def read_log(db: Database, line: lineage.Line | None, limit: int | None) -> list
     return [Version(*row) for row in db.execute(sql, [*values, limit])]
 
 
-def read_delta_json(db: Database, version: int) -> str:
-    """Return the operations that a version applied, in order, as canonical JSON: what its hash covers."""
-    sql = "SELECT operation FROM operations WHERE version = ? ORDER BY position"
-    return f"[{','.join(read_column(db, sql, [version]))}]"
+def read_delta_json(db: Database, version: int, most: int = -1) -> str:
+    """Return the operations that a version applied, in order, as canonical JSON: what its hash covers.
+
+    `most` bounds their number; -1 is no bound.
+    """
+    sql = "SELECT operation FROM operations WHERE version = ? ORDER BY position LIMIT ?"
+    return f"[{','.join(read_column(db, sql, [version, most]))}]"
 
 
 def blame(db: Database, bullet: str) -> list[Touch]:

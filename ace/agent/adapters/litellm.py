@@ -101,4 +101,6 @@ def make_logger(learner: EpisodeLearner) -> Any:
     with importing("litellm"):
         from litellm.integrations.custom_logger import CustomLogger
 
-    return type("PlaybookLogger", (PlaybookCalls, CustomLogger), {})(learner)
+    # litellm calls a hook only where it stands in the class itself.
+    hooks = {name: hook for name, hook in vars(PlaybookCalls).items() if name.startswith("async_")}
+    return type("PlaybookLogger", (PlaybookCalls, CustomLogger), hooks)(learner)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, describe_error
 from ace.runs.answer_feedback import read_feedback
+from ace.servers.http_place import App, Receive, Scope, Send
 from ace.servers.proxy.forward import Forwarder, Limits, read_body
 from ace.servers.proxy.gate import Gate, Reason, Refusal, send_json, send_refusal
 from ace.servers.proxy.projects import Project
 from ace.servers.proxy.recorder_process import FeedbackFate, RecorderProcess
 from ace.servers.proxy.shown import ShownTexts
 from ace.servers.proxy.spool import FeedbackNote, SpoolWriter
-from ace.servers.transports import App, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -75,7 +75,11 @@ class FeedbackDesk:
         spool = self.spools[admission.project.name]
         name = spool.put(note)
         spool.seal()
-        fate, episode = await self.recorder.wait_for(name, _FEEDBACK_WAIT)
+        fate, episode = FeedbackFate.WAITING, ""
+        try:
+            fate, episode = await self.recorder.wait_for(name, _FEEDBACK_WAIT)
+        except Exception as error:  # it is kept, whatever became of the other process
+            _LOG.warning("could not ask what became of feedback: %s", describe_error(error)[:300])
         if fate is FeedbackFate.UNKNOWN:
             message = f"No reply with the id {note.reply!r:.80} was recorded for this project."
             await send_refusal(send, Refusal(404, Reason.REPLY, message))

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from ace.agent.watch.wire import Interface, find_session, insert_context
 from ace.errors import describe_error
+from ace.servers.http_place import Receive, Scope, Send
 from ace.servers.proxy.gate import Admission, Reason, Refusal, list_reply_headers, send_refusal
 from ace.servers.proxy.shown import ShownTexts
 from ace.servers.proxy.spool import Ending, Exchange, SpoolWriter
-from ace.servers.transports import Receive, Scope, Send
 
 if TYPE_CHECKING:
     import httpx

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ace.servers.http_place import Scope, Send
 from ace.servers.proxy.projects import Project, hash_key
-from ace.servers.transports import Scope, Send
 
 KEY_HEADER = b"x-ace-key"
 Headers = list[tuple[bytes, bytes]]

@@ -56,7 +56,7 @@ class RecorderProcess:
         answer = self._asked[name] = asyncio.get_running_loop().create_future()
         try:
             if self._process is not None and self._process.stdin is not None:
-                with suppress(OSError):
+                with suppress(OSError, RuntimeError):  # it may have ended just now
                     self._process.stdin.write(b"\n")
             return await asyncio.wait_for(answer, seconds)
         except TimeoutError:

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Sequence
 
 from ace.errors import InputError
+from ace.servers.http_place import LOOPBACK, list_hosts, open_listener, write_host
 from ace.servers.proxy.application import ProxyPlan, make_application
 from ace.servers.proxy.forward import Limits
 from ace.servers.proxy.projects import Project, require_distinct
-from ace.servers.transports import LOOPBACK, list_hosts, log_to_stderr, open_listener, write_host
+from ace.servers.transports import log_to_stderr
 from ace.store import Store
 
 _IDLE_SECONDS = 75  # that a client's connection stays open: longer than clients keep theirs

@@ -1,0 +1,109 @@
+"""Where a server listens, to whom, and by which names it is called. Shared by all that speak HTTP.
+
+A server that can be reached from elsewhere needs a token. Knows nothing about what is served.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ace.errors import InputError
+
+_SHORTEST_TOKEN = 16  # characters
+_LAST_SECONDS = 2  # for answers that are under way when the server ends
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI application."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpPlace:
+    """Say where to listen, and to whom. Raises InputError for a place that needs a token and has none."""
+
+    host: str = "127.0.0.1"
+    """A name or an address of this machine."""
+
+    port: int = 8765
+    """0 takes any that is free."""
+
+    names: tuple[str, ...] = ()
+    """Further names by which clients may call this machine."""
+
+    token: str = ""
+    """What a request must bring; "" for nothing, which only loopback may have."""
+
+    variable: str = "ACE_MCP_TOKEN"
+    """The environment variable that holds the token, for the errors."""
+
+    def __post_init__(self) -> None:
+        if self.token and (len(self.token) < _SHORTEST_TOKEN or not self.token.isascii()):
+            hint = f"Set {self.variable} to at least {_SHORTEST_TOKEN} letters and digits at random."
+            raise InputError("The token is too short, or not ASCII.", hint=hint)
+        if not self.token and write_host(self.host) not in LOOPBACK:
+            hint = f"Set {self.variable}, and let clients send it: Authorization: Bearer TOKEN."
+            raise InputError(f"{self.host} can be reached from elsewhere, which needs a token.", hint=hint)
+
+
+def write_host(host: str) -> str:
+    """Return a host as it stands in an address."""
+    return f"[{host.strip('[]')}]" if ":" in host else host
+
+
+def list_hosts(host: str, port: int, names: Sequence[str] = ()) -> list[str]:
+    """Return what a request may give as its host, so that no page of a browser gets here by its own name.
+
+    "NAME:*" stands for any port.
+    """
+    hosts: list[str] = []
+    for name in dict.fromkeys((*LOOPBACK, write_host(host), *names)):
+        hosts.append(f"{name}:{port}")
+        if port == 80:
+            hosts.append(name)
+        if name in names:  # a proxy in front may have another port
+            hosts += [name, f"{name}:*"]
+    return hosts
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address of this machine. Raises InputError where nobody can."""
+    address = host.strip("[]")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        listener = socket.create_server((address, port), family=family)
+        # Connections inherit it. asyncio leaves it out for a socket that does not say that it is TCP, and
+        # then an answer in two pieces waits 40 ms for the client's word that it has the first.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as error:
+        message = f"Nobody can listen on {host}, port {port} ({error.strerror or error})."
+        raise InputError(message, hint="Give another --port or --host.") from error
+    return listener
+
+
+def serve_app(make: Callable[[int], App], place: HttpPlace, announce: Callable[[str], None]) -> None:
+    """Serve the application that `make` returns for a port, until a signal ends it.
+
+    `announce` is called with the address once it can be reached. Raises InputError where nobody can listen
+    there.
+    """
+    import uvicorn
+
+    with open_listener(place.host, place.port) as listener:
+        port = int(listener.getsockname()[1])
+        config = uvicorn.Config(
+            make(port),
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=_LAST_SECONDS,
+        )
+        announce(f"http://{write_host(place.host)}:{port}")
+        uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,63 @@
+"""What all requests share: the files that are served, and what was read of them a moment ago."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Lock
+
+from immutables import Map
+
+from ace.llm.embedding import connect_embedder
+from ace.playbook.model import Bullet, Playbook, Status
+from ace.retrieval.bullets import HybridSelector
+from ace.retrieval.vector_cache import VectorCache
+from ace.servers.books import Books
+from ace.servers.review.conflict_search import ConflictSearch
+from ace.store.store import Store
+
+_REMEMBERED = 4  # playbooks
+
+
+class Library:
+    """Hold the playbooks of a server. Safe to use from several threads.
+
+    `books` names the files, `conflicts` looks for bullets that contradict each other.
+    """
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.conflicts = ConflictSearch()
+        # By hash, which covers everything that is in one; with its live bullets in their order.
+        self._playbooks: dict[str, tuple[Playbook, tuple[Bullet, ...]]] = {}
+        self._selectors: dict[Place, HybridSelector] = {}
+        self._lock = Lock()
+
+    def checkout(self, store: Store) -> tuple[Playbook, tuple[Bullet, ...]]:
+        """Return the playbook at the head of a store, and its live bullets by section and position.
+
+        They come from memory where the head has not changed.
+        """
+        head = store.head()
+        with self._lock:
+            reading = self._playbooks.get(head.hash)
+        if reading is None:
+            playbook = store.checkout(head.number)
+            reading = (playbook, tuple(playbook))
+            with self._lock:
+                self._playbooks[head.hash] = reading
+                if len(self._playbooks) > _REMEMBERED:
+                    del self._playbooks[next(iter(self._playbooks))]
+        return reading
+
+    def search(self, store: Store, question: str, most: int) -> list[str]:
+        """Return ids of at most so many bullets of any status, the one that bears most on a question first.
+
+        The vector of each text is computed once for a file.
+        """
+        playbook, _ = self.checkout(store)
+        usable = {name: replace(bullet, status=Status.ACTIVE) for name, bullet in playbook.bullets.items()}
+        with self._lock:
+            if store.path not in self._selectors:
+                self._selectors[store.path] = HybridSelector(VectorCache(store.path, connect_embedder()))
+            selector = self._selectors[store.path]
+        return selector.search(replace(playbook, bullets=Map(usable)), question, most)
