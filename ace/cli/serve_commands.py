@@ -154,7 +154,7 @@ def show_pages(
     if any(str(file).startswith(("postgresql:", "postgres:")) for file in playbooks or ()):
         hint = "`ace playbook pull URL` makes a file of one."
         raise InputError("The pages show playbook files, and not those of servers.", hint=hint)
-    books = Books(playbooks or [playbook_file(None)])
+    books = Books(playbooks or [file for file in [playbook_file(None)] if isinstance(file, Path)])
     serve_review(books, place, lambda address: note(f"ace: open {address} in a browser; Ctrl-C ends it"))
 
 

@@ -14,6 +14,7 @@ from ace.retrieval.vector_cache import VectorCache
 from ace.servers.books import Books
 from ace.servers.review.conflict_search import ConflictSearch
 from ace.store.store import Store
+from ace.store.store_database import Place
 
 _REMEMBERED = 4  # playbooks
 
