@@ -18,6 +18,17 @@ def read_place(text: str) -> Place:
     return parse_place(text)
 
 
+def read_file(text: str) -> Path:
+    """Return the path of a file, for commands that take no server. Raises InputError for the URL of one."""
+    from ace.store.store_database import ServerAddress, parse_place
+
+    place = parse_place(text)
+    if isinstance(place, ServerAddress):
+        hint = f"`ace playbook pull {place}` makes a file of it."
+        raise InputError("This command takes a playbook file, and no server.", hint=hint)
+    return place
+
+
 if TYPE_CHECKING:
     from ace.store.store_database import Place
 

@@ -10,7 +10,7 @@ import typer
 from ace.cli.compare_commands import TaskOrCommand
 from ace.cli.options import Json, Trust
 from ace.cli.output import emit, note
-from ace.cli.playbook_places import PlaybookFile, playbook_file
+from ace.cli.playbook_places import PlaybookFile, playbook_file, read_file
 from ace.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def read_single(defaults: Project, playbook: Place | None, trust: bool) -> Proje
 def add_project(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '_', '-' and '.'.")],
     playbook: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Made when it is served.  [default: NAME + .db]")
+        Path | None,
+        typer.Option(metavar="FILE", help="Made when it is served.  [default: NAME + .db]", parser=read_file),
     ] = None,
     projects: Annotated[
         Path, typer.Option(metavar="FILE", help="The file of projects, made if missing.")

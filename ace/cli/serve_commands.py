@@ -19,7 +19,7 @@ import typer
 
 from ace.cli.options import Json, OnlineOptions, Trust, load_folder
 from ace.cli.output import emit, emit_line, note
-from ace.cli.playbook_places import PlaybookFile, ServedPlaybook, playbook_file
+from ace.cli.playbook_places import PlaybookFile, ServedPlaybook, playbook_file, read_file
 from ace.cli.run_session import render_close
 from ace.errors import CapReached, InputError, UnknownVersion
 
@@ -122,7 +122,11 @@ def serve_mcp(
 def show_pages(
     playbooks: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PLAYBOOK...]", help="Files, or folders of them.  [default: the only one]"),
+        typer.Argument(
+            metavar="[PLAYBOOK...]",
+            help="Files, or folders of them.  [default: the only one]",
+            parser=read_file,
+        ),
     ] = None,
     host: Annotated[
         str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")
@@ -151,9 +155,6 @@ def show_pages(
     token = os.environ.get(TOKEN_VARIABLE, "")
     names = tuple(allow_host or ())
     place = HttpPlace(host=host, port=port, names=names, token=token, variable=TOKEN_VARIABLE)
-    if any(str(file).startswith(("postgresql:", "postgres:")) for file in playbooks or ()):
-        hint = "`ace playbook pull URL` makes a file of one."
-        raise InputError("The pages show playbook files, and not those of servers.", hint=hint)
     books = Books(playbooks or [file for file in [playbook_file(None)] if isinstance(file, Path)])
     serve_review(books, place, lambda address: note(f"ace: open {address} in a browser; Ctrl-C ends it"))
 
