@@ -112,7 +112,7 @@ def file(place: Path | str) -> Path | str:
 
 
 def test_eight_processes_lose_no_delta_and_no_vote(file: Path | str) -> None:
-    count = 500 if isinstance(file, Path) else 25
+    count = 500 if isinstance(file, Path) else 24
     processes = [start(VOTER, file, f"p{number}", count) for number in range(8)]
     with Store.open(file, read_only=True) as reader:
         seen = [len(reader.checkout()) for _ in range(20)]  # readers do not wait, and never see less

@@ -14,7 +14,6 @@ from typing import Any
 
 from ace.errors import MergeConflict, StoreConflict, StoreError
 from ace.playbook.alias import Alias
-from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
 from ace.playbook.model import Add, Delta, Merge, Playbook, Remove, Revise
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
@@ -262,11 +261,6 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
                 return versions.read_log(db, None, limit)
             line = lineage.trace_line(db, self._resolve(db, version))
             return versions.read_log(db, line, limit)
-
-    def operations(self, version: Ref, most: int = -1) -> Delta:
-        """Return the operations that a version applied, in order; version 0 applied none."""
-        with self._reading() as db:
-            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version), most))
 
     def diff(self, a: Ref, b: Ref) -> Delta:
         """Return a delta that leads from version `a` to version `b`, on whatever branches they are."""

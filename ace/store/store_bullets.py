@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterable
 
 from ace.playbook.alias import Alias
-from ace.playbook.model import Bullet, Playbook, Status
+from ace.playbook.codec import delta_from_json
+from ace.playbook.model import Bullet, Delta, Playbook, Status
 from ace.runs.records import Touch, Version
 from ace.store import bullet_history, lineage, versions
 from ace.store.connection import OpenFile
@@ -62,6 +63,11 @@ class BulletStore(OpenFile):
         """
         with self._reading() as db:
             return bullet_history.read_part(db, self._resolve(db, version), ids)
+
+    def operations(self, version: Ref, most: int = -1) -> Delta:
+        """Return the operations that a version applied, in order; version 0 applied none."""
+        with self._reading() as db:
+            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version), most))
 
     def list_ids(self, beginning: str = "", version: Ref | None = None) -> dict[str, Status]:
         """Return the ids that begin so, removed ones too, in their order, with the status of each."""
