@@ -44,6 +44,12 @@ site-serve address="127.0.0.1:8000":
 demo:
     .venv/bin/ace learn tasks/shop_sql
 
+# A playbook on a PostgreSQL server, against a server of the tests' own: with processes by the dozen
+postgres:
+    test -x /usr/lib/postgresql/15/bin/initdb || command -v initdb || apt-get install -y postgresql
+    {{python}} -m pip install --quiet -e '.[postgres]'
+    {{python}} -m pytest --long tests/test_postgres.py tests/test_store_processes.py tests/test_store_machine.py tests/test_store.py tests/test_store_branches.py tests/test_store_history.py tests/test_store_calls.py tests/test_store_feedback.py tests/test_store_aliases.py
+
 # Tests of adapters against the real programs, each in an environment of its own
 adapters: coding-agents adapter-textworld adapter-scienceworld adapter-bfcl adapter-tau2 adapter-inspect frameworks
 

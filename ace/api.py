@@ -27,6 +27,7 @@ from ace.runs.run_table import Runs
 from ace.runs.study_report import Study
 from ace.settings import Command, FeedbackKind, Settings, settings_of
 from ace.store import Ref, Store
+from ace.store.store_database import parse_place
 from ace.store.study_file import read_study
 from ace.task import Task, load_task
 from ace.task.solving import AgentFunction
@@ -193,7 +194,7 @@ def learner(
     if isinstance(task, (str, Path)):
         task = load_task(task)
     if not isinstance(store, Store):
-        path, branch = Path(store), "main"
+        path, branch = parse_place(store), "main"
     else:
         path, branch = store.path, store.branch_name
     place = LearningPlace(

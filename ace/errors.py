@@ -20,6 +20,7 @@
     │   ├── StoreConflict           the head moved and the edits touch the same bullets
     │   │   └── MergeConflict           two branches changed the same bullets
     │   ├── StoreUnwritable         read-only or full disk
+    │   │   └── StoreUnreachable        the playbook's server does not answer
     │   ├── DocumentsError          an index of documents that is missing or damaged, or another kind of file
     │   ├── UnknownVersion          no such version, branch, tag, run or bullet
     │   └── UnknownMemory           no such memory, or no such user
@@ -208,6 +209,14 @@ class StoreUnwritable(StoreError):
     """Report that the file or its folder is read-only, or that the disk is full.
 
     What was acknowledged until then is in the file.
+    """
+
+
+class StoreUnreachable(StoreUnwritable):
+    """Report that the server of a playbook does not answer, or that the connection to it was lost.
+
+    What was acknowledged until then is kept. Details: `again`, whether the same may simply be done again,
+    because it is certain that nothing of it was kept.
     """
 
 

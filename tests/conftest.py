@@ -67,6 +67,16 @@ def own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a playbook can be made: in a file, and on a server, for what must hold on both."""
+    if request.param == "sqlite":
+        return tmp_path / "playbook.db"
+    from tests.postgres_server import shared_server
+
+    return shared_server().address()
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """A playbook file with nothing in it."""

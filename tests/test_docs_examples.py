@@ -46,6 +46,7 @@ NOT_RUN = {
     "docs/mcp.md": "needs an MCP server on an address: tests/test_mcp.py opens such servers",
     "docs/api.md 4": "needs a store with a history: tests/test_docs.py executes it on one",
     "docs/documents.md": "needs a folder of documents: tests/test_docs.py executes it on one",
+    "docs/postgres.md": "needs a server: tests/test_postgres.py has one of its own",
     "docs/compare.md": "compares on a task folder of the checkout: tests/test_compare_study.py does",
     "docs/worlds.md": "needs the packages of the worlds: `just adapters` executes each",
     "docs/own-agent.md": "asks a provider: tests/test_loop_own_agent.py executes it with one on loopback",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +41,7 @@ from ace.task.types import (
     TurnKind,
     Verdict,
 )
+from tests.postgres_server import FILE_ONLY, as_anybody
 
 WHO: dict[str, Any] = {"author": "curator", "reason": "learned from s1"}
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}  # 2 is FULL
@@ -49,8 +49,8 @@ TWO: Delta = (Add("a", "joins", "use order_no"), Add("b", "money", "cents", ("e1
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "playbook.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with Store.open(place) as store:
         yield store
 
 
@@ -393,6 +393,7 @@ def test_what_waits_in_quarantine_is_not_among_what_prompts_get(store: Store) ->
     assert read(store, "SELECT id FROM head_bullets") == [("a",), ("c",)]
 
 
+@FILE_ONLY
 def test_the_file_explains_itself_to_other_readers(store: Store) -> None:
     store.commit((*TWO, Add("c", "joins", "third")), **WHO)
     store.commit((Remove("b"), Vote("c", 1)), **WHO)
@@ -421,6 +422,7 @@ def test_the_file_explains_itself_to_other_readers(store: Store) -> None:
     }
 
 
+@FILE_ONLY
 def test_commits_are_durable_and_rows_point_to_rows(store: Store) -> None:
     settings = {name: store._db.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS}
     assert settings == PRAGMAS
@@ -440,7 +442,7 @@ sys.exit("sqlite_utils" in sys.modules)
 
 
 def read(store: Store, sql: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(store.path) as db:
+    with as_anybody(store.path) as db:
         return db.execute(sql).fetchall()
 
 

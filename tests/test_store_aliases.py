@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from ace.playbook import Add, Move, Remove, Revise, Vote
 from ace.playbook.exchange import Alias
 from ace.store import Store
+from tests.postgres_server import as_anybody
 
 WHO: dict[str, Any] = {"author": "user", "reason": "import"}
 ONE = Alias("theirs.txt", "str-1", "a", "S", "0" * 64, 2, 1)
@@ -21,8 +20,8 @@ SAME_ID = Alias("other.txt", "str-1", "b", "T", "2" * 64, 0, 3)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "playbook.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with Store.open(place) as store:
         store.commit((Add("a", "S", "one"), Add("b", "S", "two")), aliases=[ONE, TWO, SAME_ID], **WHO)
         yield store
 
@@ -47,7 +46,7 @@ def test_an_alias_of_a_bullet_that_was_refused_is_not_kept(store: Store) -> None
 
 
 def test_an_alias_that_was_tampered_with_is_found(store: Store) -> None:
-    with contextlib.closing(sqlite3.connect(store.path)) as db, db:
+    with as_anybody(store.path) as db:
         db.execute("UPDATE aliases SET bullet = 'ghost' WHERE alias = 'str-2'")
     assert [str(problem) for problem in store.verify()] == [
         "Row 2 of aliases is not what was written.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from ace.playbook import (
     Vote,
 )
 from ace.store import Proposal, Store, bullet_history
+from tests.postgres_server import as_anybody
 from tests.strategies import live
 
 WHO: dict[str, Any] = {"author": "curator", "reason": "r"}
@@ -34,9 +34,9 @@ TWO: Delta = (Add("a", "joins", "use order_no"), Add("b", "money", "cents", ("e1
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(place: Path | str) -> Iterator[Store]:
     """Version 1 on main, and a branch `trial` that begins there."""
-    with Store.open(tmp_path / "playbook.db") as store:
+    with Store.open(place) as store:
         store.commit(TWO, **WHO)
         store.branch("trial")
         yield store
@@ -149,7 +149,7 @@ def test_a_vote_on_a_bullet_that_this_side_removed_is_recorded_as_rejected(
     done = store.merge("trial", author="user")
     assert [each.operation for each in done.rejections] == [Vote("a", 2)]
     assert (done.playbook.bullets["a"].live, done.playbook.bullets["b"].helpful) == (False, 1)
-    with sqlite3.connect(store.path) as db:
+    with as_anybody(store.path) as db:
         found = db.execute("SELECT version, author, why FROM rejected_operations").fetchall()
     assert found == [(done.version.number, "user", "the bullet 'a' was removed")]
     assert store.verify() == []

@@ -16,6 +16,7 @@ from ace.llm import Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
 from ace.store import Store, call_journal
+from tests.postgres_server import FILE_ONLY
 
 FAULTS = (
     Fault("rate limit", 1, "tried again after 1.0 s", "no"),
@@ -34,8 +35,8 @@ FAILED = replace(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "p.db") as store:
+def store(place: Path | str) -> Iterator[Store]:
+    with Store.open(place) as store:
         store.start_run("learn", "t", {})
         store.start_run("learn", "t", {})
         yield store
@@ -95,6 +96,7 @@ def test_steps_that_were_cut_off_are_those_without_a_row(store: Store) -> None:
     assert paid.find(CALL.key._replace(step=4)) is not None
 
 
+@FILE_ONLY
 def test_a_journal_that_is_closed_leaves_the_file_alone(store: Store) -> None:
     kept = store.call_journal(1)
     kept.close()  # before anything was written
@@ -111,12 +113,10 @@ def test_a_call_that_could_not_be_written_is_written_by_the_next_one(
 ) -> None:
     monkeypatch.setattr(call_journal, "_WAIT", 0.05)
     kept = store.call_journal(1)
-    with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with Store.open(store.path) as other, other._writing():
         for call in (CALL, FAILED):
             with pytest.raises(StoreBusy, match=re.escape(str(store.path))):
                 kept.write(call)
-        other.execute("ROLLBACK")
     last = replace(CALL, key=CALL.key._replace(occurrence=9))
     kept.write(last)
     kept.close()

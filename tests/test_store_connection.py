@@ -21,7 +21,8 @@ import pytest
 from ace.errors import InputError, NewerSchema, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
 from ace.playbook import Add, Vote
 from ace.store import Store, restore, schema
-from ace.store.connection import connect_shared, typed_errors
+from ace.store.connection import connect_shared
+from ace.store.sqlite_connection import typed_errors
 from tests.pace import patience
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -14,9 +14,9 @@ from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(place: Path | str) -> Iterator[Store]:
     """Run 1 of the task shop and run 2 of the task zoo, each with an episode `e1`; `e2` is of no run."""
-    with Store.open(tmp_path / "playbook.db") as store:
+    with Store.open(place) as store:
         for task in ("shop", "zoo"):
             run = store.start_run("online", task, {})
             store.commit((), author="a", reason="r", run=run, episodes=[episode("e1"), episode(f"e-{task}")])

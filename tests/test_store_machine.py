@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -33,7 +33,9 @@ from ace.playbook import (
     touched_ids,
 )
 from ace.store import AnswerFeedback, Commit, Store
+from ace.store.store_database import Place, parse_place
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+from tests.postgres_server import as_anybody, shared_server, why_not
 from tests.strategies import by_section, deltas, live, operations
 
 WRITERS = st.integers(0, 1)
@@ -67,11 +69,15 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.file = self.folder / "playbook.db"
+        self.file = self.choose_place()
         self.versions = [Known("main", -1, None, Playbook(), ())]
         self.heads = {"main": 0}
         self.tags: dict[str, int] = {}
         self.rejected = 0
+
+    def choose_place(self) -> Place:
+        """Return where the playbook is made."""
+        return self.folder / "playbook.db"
 
     @initialize()
     def open(self) -> None:
@@ -253,7 +259,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert fresh.verify() == []
         log = reversed(self.reader.log(every_branch=True))
         assert [v.operations for v in log] == [len(known.operations) for known in self.versions]
-        with sqlite3.connect(self.file) as db:
+        with as_anybody(self.file) as db:
             assert db.execute("SELECT count(*) FROM rejected_operations").fetchone() == (self.rejected,)
             main = self.versions[self.heads["main"]].playbook
             for view, status in (("head_bullets", "active"), ("quarantined_bullets", "quarantined")):
@@ -264,7 +270,14 @@ class StoreMachine(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-def commit_and_die(file: Path, branch: str, delta: Delta, statement: int) -> None:
+class ServerMachine(StoreMachine):
+    """The same on a server."""
+
+    def choose_place(self) -> Place:
+        return parse_place(shared_server().address())
+
+
+def commit_and_die(file: Place, branch: str, delta: Delta, statement: int) -> None:
     """In a child: commit, but die before the given statement of the transaction. Never returns."""
     status = 1
     try:
@@ -272,10 +285,12 @@ def commit_and_die(file: Path, branch: str, delta: Delta, statement: int) -> Non
         store.head()
         left = [statement]
 
-        def count(_: str) -> None:
+        def count(sql: str) -> None:
             left[0] -= 1
             if not left[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if sql == "COMMIT":  # what comes after it is kept
+                left[0] = 0
 
         store._db.set_trace_callback(count)
         store.commit(delta, author="curator", reason="r")
@@ -288,3 +303,5 @@ TestStore = StoreMachine.TestCase
 TestStore.settings = settings(
     max_examples=30, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+TestServerStore = pytest.mark.skipif(bool(why_not()), reason=why_not())(ServerMachine.TestCase)
+TestServerStore.settings = settings(TestStore.settings, max_examples=6)

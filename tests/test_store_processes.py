@@ -16,7 +16,9 @@ import pytest
 from ace.errors import StoreConflict
 from ace.playbook import Add, Revise, Vote
 from ace.store import Store
+from ace.store.store_database import parse_place
 from tests.pace import patience
+from tests.postgres_server import FILE_ONLY, as_anybody
 
 ROOT = Path(__file__).parent.parent
 
@@ -103,28 +105,29 @@ def start(program: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "playbook.db"
-    with Store.open(path) as store:
+def file(place: Path | str) -> Path | str:
+    with Store.open(place) as store:
         store.commit((Add("shared", "notes", "everyone votes"),), author="user", reason="start")
-    return path
+    return place
 
 
-def test_eight_processes_lose_no_delta_and_no_vote(file: Path) -> None:
-    processes = [start(VOTER, file, f"p{number}", 500) for number in range(8)]
+def test_eight_processes_lose_no_delta_and_no_vote(file: Path | str) -> None:
+    count = 500 if isinstance(file, Path) else 24
+    processes = [start(VOTER, file, f"p{number}", count) for number in range(8)]
     with Store.open(file, read_only=True) as reader:
         seen = [len(reader.checkout()) for _ in range(20)]  # readers do not wait, and never see less
     assert [process.wait(patience(120)) for process in processes] == [0] * 8
     assert seen == sorted(seen)
     with Store.open(file) as store:
-        assert len(store.log()) == 4002  # the empty playbook, the start, and 4,000 deltas
+        assert len(store.log()) == 8 * count + 2  # the empty playbook, the start, and all deltas
         shared = store.checkout().bullets["shared"]
-        assert (shared.helpful, shared.harmful) == (4000, 2000)
-        assert len(store.checkout()) == 4001
+        assert (shared.helpful, shared.harmful) == (8 * count, 4 * count)
+        assert len(store.checkout()) == 8 * count + 1
         assert store.verify() == []
 
 
-def test_eight_busy_processes_take_turns(file: Path) -> None:
+@FILE_ONLY  # a server's lock is a queue
+def test_eight_busy_processes_take_turns(file: Path | str) -> None:
     """Nobody is done while another still waits for a first chance: each gets on like the others.
 
     Between two commits of one writer the others make at most 160. They take about a second on a busy machine,
@@ -155,7 +158,7 @@ def test_eight_busy_processes_take_turns(file: Path) -> None:
         assert max(after - before - 1 for before, after in pairwise(places)) <= 20 * len(writers)
 
 
-def test_eight_threads_lose_no_vote_on_either_branch(file: Path) -> None:
+def test_eight_threads_lose_no_vote_on_either_branch(file: Path | str) -> None:
     def vote(number: int) -> None:
         with Store.open(file, timeout=600, branch=("main", "trial")[number % 2]) as store:
             for _ in range(50):
@@ -170,23 +173,23 @@ def test_eight_threads_lose_no_vote_on_either_branch(file: Path) -> None:
         assert store.verify() == []
 
 
-def test_processes_that_make_the_same_new_file_share_it(tmp_path: Path) -> None:
-    file = tmp_path / "new.db"
-    processes = [start(VOTER, file, f"p{number}", 5) for number in range(3)]
+def test_processes_that_make_the_same_new_playbook_share_it(place: Path | str) -> None:
+    processes = [start(VOTER, place, f"p{number}", 5) for number in range(3)]
     assert [process.wait(patience(120)) for process in processes] == [0] * 3
-    with Store.open(file) as store:
+    with Store.open(place) as store:
         assert store.head().number == 15
         assert store.verify() == []
 
 
-def test_two_hundred_killed_processes_lose_nothing_they_were_told_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("place", "files"), [("sqlite", 20), ("postgres", 2)], indirect=["place"])
+def test_killed_processes_lose_nothing_they_were_told_is_kept(place: Path | str, files: int) -> None:
     command = [sys.executable, "-c", KILLER]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     died_early = 0
     with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as killer:
         assert killer.stdin and killer.stdout
-        for number in range(20):
-            file = tmp_path / f"{number}.db"  # small files keep the checks quick
+        for number in range(files):
+            file = f"{place}_{number}"  # small playbooks keep the checks quick
             with Store.open(file) as store:
                 store.commit((Add("shared", "notes", "everyone votes"),), author="user", reason="start")
             acknowledged: list[tuple[int, ...]] = []
@@ -195,18 +198,19 @@ def test_two_hundred_killed_processes_lose_nothing_they_were_told_is_kept(tmp_pa
                 told = killer.stdout.readline().strip().split(";")[:-1]
                 acknowledged += [tuple(map(int, line.split())) for line in told]
                 died_early += not told
-                check_sound(file)
+                if isinstance(place, Path):
+                    check_sound(file)
             check_kept(file, acknowledged)
         killer.stdin.close()
-    assert died_early <= 100
+    assert died_early <= 5 * files
 
 
-def check_sound(file: Path) -> None:
+def check_sound(file: str) -> None:
     with contextlib.closing(sqlite3.connect(file)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def check_kept(file: Path, acknowledged: list[tuple[int, ...]]) -> None:
+def check_kept(file: str, acknowledged: list[tuple[int, ...]]) -> None:
     with Store.open(file, create=False) as store:
         assert store.verify() == []
         playbook = store.checkout()
@@ -232,7 +236,7 @@ def check_kept(file: Path, acknowledged: list[tuple[int, ...]]) -> None:
         "COMMIT",
     ],
 )
-def test_a_process_that_dies_inside_a_commit_leaves_none_of_it(file: Path, statement: str) -> None:
+def test_a_process_that_dies_inside_a_commit_leaves_none_of_it(file: Path | str, statement: str) -> None:
     process = start(DIES_AT, file, statement)
     run = int(process.communicate(timeout=patience(60))[0])
     assert process.returncode == -signal.SIGKILL
@@ -241,11 +245,11 @@ def test_a_process_that_dies_inside_a_commit_leaves_none_of_it(file: Path, state
         assert not any((store.steps(run), store.episodes(), store.proposals()))
         assert store.last_unfinished("learn", "shop") == store.run(run)
         assert store.verify() == []
-    with sqlite3.connect(file) as db:
+    with as_anybody(parse_place(file)) as db:
         assert db.execute("SELECT count(*) FROM rejected_operations").fetchone() == (0,)
 
 
-def test_writers_in_one_process_see_conflicts_too(file: Path) -> None:
+def test_writers_in_one_process_see_conflicts_too(file: Path | str) -> None:
     with Store.open(file) as one, Store.open(file) as two:
         assert one.head() == two.head()
         one.commit((Revise("shared", "one"),), author="a", reason="r")

@@ -56,9 +56,13 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def store(learned: bytes, tmp_path: Path) -> Iterator[Store]:
-    (tmp_path / "p.db").write_bytes(learned)
-    with Store.open(tmp_path / "p.db") as store:
+def store(learned: bytes, place: Path | str, tmp_path: Path) -> Iterator[Store]:
+    file = tmp_path / "playbook.db"
+    file.write_bytes(learned)
+    with Store.open(place) as store:
+        if isinstance(place, str):
+            with Store.open(file) as source:
+                store.pull(source)
         yield store
 
 
@@ -153,7 +157,7 @@ def test_the_command_shows_and_deletes_and_gives_room_back(ace: Ace, store: Stor
     assert "would go" in ace("runs", "prune", "--keep", "1", "--dry-run", *file).out
     assert planned["calls"] and len(store.calls(1)) == 16
     told = json.loads(ace("runs", "prune", "--keep", "1", "--vacuum", "--json", *file).out)
-    assert told["returned"] > 0 and {**told, "returned": 0} == planned
+    assert (told["returned"] > 0) == isinstance(store.path, Path) and {**told, "returned": 0} == planned
     assert "16 of its calls are not in the file any more" in ace("runs", "show", "1", *file).out
     assert "not in the file" not in ace("runs", "show", "4", *file).out
     assert store.verify() == []

@@ -29,8 +29,8 @@ from ace.store import (
     restore,
     schema,
 )
-from ace.store.connection import transaction
 from ace.store.integrity import seals
+from ace.store.sqlite_connection import transaction
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -123,7 +123,7 @@ def file(full: Path, tmp_path: Path) -> Path:
 def change(path: Path, *statements: str) -> None:
     """Change the file as any other program can."""
     with contextlib.closing(sqlite3.connect(path)) as db, db:
-        checked_rows.define_checksum(db, "runs")
+        db.create_function("row_checksum", -1, lambda *values: seals.checksum(values), deterministic=True)
         for sql in statements:
             assert db.execute(sql).rowcount != 0
 

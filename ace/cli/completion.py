@@ -14,6 +14,7 @@ from ace.errors import AceError
 
 if TYPE_CHECKING:
     from ace.store import Store
+    from ace.store.store_database import Place
 
 Completer = Callable[[Any, str], list[tuple[str, str]]]
 
@@ -131,16 +132,16 @@ def complete_bullet(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
         yield name, content[:60]
 
 
-def _open(file: Path) -> Store:
+def _open(file: Place) -> Store:
     """Open a playbook to read. Raises StoreError."""
     from ace.store import Store
 
     return Store.open(file, create=False, read_only=True, timeout=0.2)
 
 
-def _find_playbook(ctx: Any) -> Path:
+def _find_playbook(ctx: Any) -> Place:
     """Return the file that the line names with --playbook, or the only one here. Raises InputError."""
-    from ace.cli.options import playbook_file
+    from ace.cli.playbook_places import playbook_file, read_place
 
     named = (getattr(ctx, "params", None) or {}).get("playbook")
-    return playbook_file(Path(named) if named else None)
+    return playbook_file(read_place(str(named)) if named else None)

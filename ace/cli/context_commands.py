@@ -14,6 +14,7 @@ import typer
 
 from ace.cli.options import Json, TaskFolder, Trust, VersionOption, load_folder, takes
 from ace.cli.output import emit
+from ace.cli.playbook_places import ShownPlaybook
 from ace.errors import InputError
 from ace.settings import Command, Settings
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ace.context import Assembled
     from ace.llm import Client
     from ace.store import Store
+    from ace.store.store_database import Place
     from ace.task import Task
 
 _LOCAL = "local/"
@@ -35,9 +37,7 @@ class ShowOptions:
 
     task: TaskFolder
     sample: Annotated[str, typer.Option(metavar="ID", help="A question of the task, by its id.")]
-    playbook: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="[default: the task's name + .db, if there is one]")
-    ] = None
+    playbook: ShownPlaybook = None
     version: VersionOption = None
     model: Annotated[
         str | None,
@@ -78,12 +78,12 @@ def show(options: ShowOptions) -> None:
 
 
 @contextmanager
-def _open_store(task: Task, file: Path | None) -> Iterator[Store]:
+def _open_store(task: Task, file: Place | None) -> Iterator[Store]:
     """Open the playbook file, or a temporary empty one where nothing was learned yet."""
     from ace.store import Store
 
     path = file or Path(f"{task.name}.db")
-    if file or path.exists():
+    if file or (isinstance(path, Path) and path.exists()):
         with Store.open(path, create=False, read_only=True) as store:
             yield store
         return

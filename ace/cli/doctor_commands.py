@@ -12,6 +12,7 @@ import typer
 from ace.cli.completion import complete_model, complete_playbook
 from ace.cli.options import ApiBase, Json
 from ace.cli.output import emit
+from ace.cli.playbook_places import read_file
 
 if TYPE_CHECKING:
     from ace.cli.doctor.finding import Finding
@@ -27,6 +28,7 @@ PlaybookArgument = Annotated[
         help="A playbook file: its size by table, and runs that were killed.",
         show_default=False,
         autocompletion=complete_playbook,
+        parser=read_file,
     ),
 ]
 Models = Annotated[

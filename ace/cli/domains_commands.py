@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.options import Json
 from ace.cli.output import emit
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 
 
 def list_(playbook: PlaybookFile = None, json: Json = False) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,13 +14,15 @@ import typer
 from ace.cli.bullet_commands import describe, find_bullet
 from ace.cli.completion import complete_bullet
 from ace.cli.history_commands import open_to_write
-from ace.cli.options import BranchName, Json, PlaybookFile
+from ace.cli.options import BranchName, Json
 from ace.cli.output import emit
+from ace.cli.playbook_places import PlaybookFile
 
 if TYPE_CHECKING:
     from ace.playbook.model import Delta, Operation
     from ace.store import Store
     from ace.store.hand_edits import HandEdit
+    from ace.store.store_database import Place
 
 SECTION = "General"
 
@@ -51,7 +52,7 @@ class Edit:
     branch: str
     """The branch that the edit is made on."""
 
-    playbook: Path | None
+    playbook: Place | None
     """The file that is edited; None is the only one here."""
 
     json: bool

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ace.cli.files import read_text, write_text
-from ace.cli.options import BranchName, Json, PlaybookFile, VersionOption, playbook_file
+from ace.cli.options import BranchName, Json, VersionOption
 from ace.cli.output import can_show, emit, note
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 from ace.cli.progress import progress_on_terminal
 from ace.errors import InputError
 

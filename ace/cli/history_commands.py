@@ -1,4 +1,7 @@
-"""`ace playbook log | diff | blame | revert | branch | merge | tag | verify | backup | restore`: history."""
+"""`ace playbook log | diff | blame | revert | branch | merge | tag | verify | backup | restore | push | pull`
+
+The history of a playbook, and copies of it.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,15 @@ import typer
 
 from ace.cli.bullet_commands import describe, find_bullet, one_line
 from ace.cli.completion import complete_bullet
-from ace.cli.options import REF, BranchName, Json, PlaybookFile, playbook_file
+from ace.cli.options import REF, BranchName, Json
 from ace.cli.output import emit
+from ace.cli.playbook_places import OtherPlaybook, PlaybookFile, playbook_file
 from ace.cli.progress import progress_on_terminal
 from ace.errors import StoreError
 
 if TYPE_CHECKING:
     from ace.store import Commit, Store, Version
+    from ace.store.store_database import Place
 
 AUTHOR = "person"
 
@@ -143,7 +148,7 @@ def merge(
     """
     with (
         open_to_write(playbook, branch) as store,
-        progress_on_terminal(store.path.stat().st_size, json=json) as show,
+        progress_on_terminal(store.path, json=json) as show,
     ):
         before = store.head()
         commit = store.merge(source, author=AUTHOR, prefer=prefer, show=partial(show, "merging: steps"))
@@ -225,10 +230,38 @@ def restore(
     emit(json, {"playbook": str(path), "kept": old and str(old)}, text)
 
 
-COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restore)
+def push(other: OtherPlaybook, playbook: PlaybookFile = None, json: Json = False) -> None:
+    """Copy what a playbook has and another lacks to the other, such as a server: ids, hashes, history, runs.
+
+    The other is made if it is missing. Where it has something of its own that this one lacks, nothing is
+    copied.
+    """
+    _transfer(playbook_file(playbook), other, json)
 
 
-def open_to_read(playbook: Path | None) -> Store:
+def pull(other: OtherPlaybook, playbook: PlaybookFile = None, json: Json = False) -> None:
+    """Copy what another playbook has and this one lacks to this one. A missing file is made."""
+    if playbook is None and not list(Path().glob("*.db")):
+        playbook = Path(f"{other.stem}.db")
+    _transfer(other, playbook_file(playbook), json)
+
+
+def _transfer(source: Place, target: Place, json: bool) -> None:
+    """Copy what is missing from one playbook to another, and print what that was."""
+    from ace.runs.run_text import format_count
+    from ace.store import Store
+
+    with Store.open(source, create=False, read_only=True) as giver, Store.open(target) as taker:
+        copied = taker.pull(giver)
+    rows = ", ".join(f"{table} {count}" for table, count in copied.rows.items()) or "nothing was missing"
+    text = f"{target} has {format_count(copied.after - copied.before, 'new version')} of {source}: {rows}."
+    emit(json, {"from": str(source), "to": str(target), **asdict(copied)}, text)
+
+
+COMMANDS = (log, diff, blame, revert, branch, merge, tag, verify, backup, restore, push, pull)
+
+
+def open_to_read(playbook: Place | None) -> Store:
     """Open a playbook file that is there, to read; None is the only one in this folder.
 
     Raises InputError where there is none or a choice, StoreError as `Store.open` does.
@@ -238,7 +271,7 @@ def open_to_read(playbook: Path | None) -> Store:
     return Store.open(playbook_file(playbook), create=False, read_only=True)
 
 
-def open_to_write(playbook: Path | None, branch: str = "main", *, create: bool = False) -> Store:
+def open_to_write(playbook: Place | None, branch: str = "main", *, create: bool = False) -> Store:
     """Open a playbook file to write on a branch; None is the only one in this folder.
 
     `create` makes one where there is none. Raises InputError and StoreError as `open_to_read` does,

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli.files import read_text, write_text
-from ace.cli.options import Json, PlaybookFile, playbook_file
+from ace.cli.options import Json
 from ace.cli.output import emit, note
+from ace.cli.playbook_places import PlaybookFile, playbook_file, read_place
 from ace.errors import AceError, InputError
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def install(
     coder = find_agent(agent)
     file = settings or coder.settings
     text = _read_settings(file)
-    path = playbook_file(playbook).absolute()
+    path = playbook_file(playbook)
+    if isinstance(path, Path):
+        path = path.absolute()
     command = _find_ace()
     options = ["--playbook", str(path)]
     commands = {
@@ -261,7 +264,7 @@ def _describe_agent(row: dict[str, Any], coder: CodingAgent, file: Path) -> None
     paths = [words[words.index("--playbook") + 1] for words in row["commands"] if "--playbook" in words[:-1]]
     if not paths:
         return
-    path = Path(paths[0])
+    path = read_place(paths[0])
     folder = locate_notes(path)
     log = folder / LOG
     row["playbook"] = str(path)

@@ -16,6 +16,7 @@ from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.runs.report import Report
+    from ace.store.store_database import Place
     from ace.task.traces import Log
 
 STOPPED_BY_A_CAP = 3
@@ -83,14 +84,14 @@ def evaluate(options: EvalOptions) -> None:
     _close(report, options)
 
 
-def _read_attempts(file: Path) -> Log:
+def _read_attempts(file: Place) -> Log:
     """Return the attempts of a log, or the sessions recorded in a playbook file that taught nothing yet.
 
     Raises InputError for a playbook file that holds none.
     """
     from ace.task.traces import Log, read_log
 
-    if not is_playbook(file):
+    if isinstance(file, Path) and not is_playbook(file):
         return read_log(file)
     from ace.hooks.recorded_sessions import read_sessions
     from ace.store import Store

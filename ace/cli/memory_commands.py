@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ace.cli.files import read_text, write_text
-from ace.cli.options import DEFAULT_MODEL, ApiBase, Json, Model, PlaybookFile, playbook_file
+from ace.cli.options import DEFAULT_MODEL, ApiBase, Json, Model
 from ace.cli.output import emit, note, note_left_out
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 from ace.cli.progress import progress, progress_on_terminal
 from ace.errors import FormatError, InputError
 
 if TYPE_CHECKING:
     from ace.memory import Conversation, Memory
     from ace.store import Forgotten, MemoryProposal, Store
+    from ace.store.store_database import Place
 
 
 def _check_filled(name: str | None) -> str | None:
@@ -166,7 +168,7 @@ def forget(
 
     with (
         _open_store(playbook, create=False) as store,
-        progress_on_terminal(store.path.stat().st_size, json=json) as show_phase,
+        progress_on_terminal(store.path, json=json) as show_phase,
     ):
         show = partial(show_phase, "looking through tables")
         if finish:
@@ -254,7 +256,7 @@ def _check_session(session: str | None, user: str | None) -> None:
         raise InputError("--session needs --user.", hint="A session is a user's.")
 
 
-def _open_store(playbook: Path | None, *, create: bool = True, read_only: bool = False) -> Store:
+def _open_store(playbook: Place | None, *, create: bool = True, read_only: bool = False) -> Store:
     """Open the playbook file; None is the only one here. It is made where something is put into it."""
     from ace.store import Store
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar, g
 
 import typer
 
-from ace.cli.completion import complete_model, complete_playbook, complete_run, complete_task
-from ace.errors import InputError, UntrustedCode
+from ace.cli.completion import complete_model, complete_run, complete_task
+from ace.cli.playbook_places import TaskPlaybook, TracesFile
+from ace.errors import UntrustedCode
 from ace.settings import Command, Setting, Settings, settings_of
 
 if TYPE_CHECKING:
@@ -35,26 +36,11 @@ class StudyFormat(StrEnum):
 
 Format = Annotated[StudyFormat, typer.Option(help="How to print the study.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-PlaybookFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--playbook",
-        metavar="FILE",
-        help="[default: the only .db file here]",
-        autocompletion=complete_playbook,
-    ),
-]
+
+
 RunNumber = Annotated[
     int | None,
     typer.Argument(metavar="[RUN]", help="A number.  [default: the last]", autocompletion=complete_run),
-]
-TaskPlaybook = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Made if missing.  [default: the task's name + .db]",
-        autocompletion=complete_playbook,
-    ),
 ]
 REF = "A number, a branch or a tag."
 VersionOption = Annotated[
@@ -203,13 +189,7 @@ class LearnOptions(RunOptions):
     curator_model: RoleModel = None
     """None for the model of the generator."""
 
-    from_traces: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Learn from attempts in a log, or from sessions that `ace hook` recorded in a playbook.",
-        ),
-    ] = None
+    from_traces: TracesFile = None
     name: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Of recorded attempts without a TASK.  [default: the file's name]"),
@@ -381,18 +361,3 @@ def load_folder(name: str, *, trust: bool = False, check: bool = True) -> Task:
             raise
         remember_trust(error)
     return load_task(path, check=check)
-
-
-def playbook_file(path: Path | None) -> Path:
-    """Return the file that was named, or the only playbook in this folder.
-
-    Raises InputError where there is none, or more than one.
-    """
-    if path:
-        return path
-    apart = (".documents.db", ".study.db")
-    playbooks = sorted(file for file in Path().glob("*.db") if not file.name.endswith(apart))
-    if len(playbooks) == 1:
-        return playbooks[0]
-    names = ", ".join(map(str, playbooks)) or "none"
-    raise InputError(f"Which playbook? The .db files here are: {names}.", hint="Give one with --playbook.")

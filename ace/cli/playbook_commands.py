@@ -11,8 +11,9 @@ import typer
 from ace.cli import edit_commands, exchange_commands, history_commands, refine_commands
 from ace.cli.bullet_commands import describe, find_bullet
 from ace.cli.completion import complete_bullet
-from ace.cli.options import Json, PlaybookFile, VersionOption
+from ace.cli.options import Json, VersionOption
 from ace.cli.output import emit
+from ace.cli.playbook_places import PlaybookFile
 from ace.errors import NotAPlaybook, StoreError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,6 +43,10 @@ class ShowRun(Show, Protocol):
         ...
 
 
+if TYPE_CHECKING:
+    from ace.store.store_database import Place
+
+
 SECONDS_BETWEEN_LINES = 10.0
 _LONG = 10**6  # bytes: a file from which on work takes long enough to show how far it is
 
@@ -57,11 +62,17 @@ def progress() -> Iterator[ShowRun]:
 
 
 @contextmanager
-def progress_on_terminal(size: int, *, json: bool) -> Iterator[Show]:
-    """Yield a function that draws bars on a terminal, for work on a file of so many bytes that it takes long.
+def progress_on_terminal(work: Place | int, *, json: bool) -> Iterator[Show]:
+    """Yield a function that draws bars on a terminal, for work on a playbook so large that it takes long.
 
-    Otherwise, and where the result is JSON, it shows nothing.
+    `work` may also be a number of bytes. Otherwise, and where the result is JSON, it shows nothing. A
+    playbook on a server counts as large.
     """
+    size = _LONG
+    if isinstance(work, int):
+        size = work
+    elif isinstance(work, Path):
+        size = work.stat().st_size
     if size < _LONG or json or not sys.stderr.isatty():
         yield lambda phase, done, total, note="": None
         return

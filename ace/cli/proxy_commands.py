@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ace.cli.compare_commands import TaskOrCommand
-from ace.cli.options import Json, PlaybookFile, Trust, playbook_file
+from ace.cli.options import Json, Trust
 from ace.cli.output import emit, note
+from ace.cli.playbook_places import PlaybookFile, playbook_file, read_file
 from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.servers.proxy.projects import Project
+    from ace.store.store_database import Place
 
 ABOUT = "Put a playbook in front of a model's API, for every client of it."
 _PROJECTS = Path("proxy.toml")
@@ -109,7 +111,7 @@ def serve(
     )
 
 
-def read_single(defaults: Project, playbook: Path | None, trust: bool) -> Project:
+def read_single(defaults: Project, playbook: Place | None, trust: bool) -> Project:
     """Return the one project of a proxy without a file of projects. Raises InputError."""
     from dataclasses import replace
 
@@ -117,19 +119,24 @@ def read_single(defaults: Project, playbook: Path | None, trust: bool) -> Projec
 
     if not defaults.upstream:
         raise InputError("Which API?", hint="Give one with --upstream, as https://api.openai.com.")
+    file = playbook_file(playbook)
+    if not isinstance(file, Path):
+        hint = f"`ace playbook pull {file}` makes a file of it, and `push` brings back what is learned."
+        raise InputError("The proxy serves playbook files, and not servers.", hint=hint)
     if not defaults.task:
-        return replace(defaults, playbook=playbook_file(playbook))
+        return replace(defaults, playbook=file)
     folder = Path(defaults.task)
     load_folder(defaults.task, trust=trust)  # what is wrong with it is said now
     if not folder.exists():
         folder = Path("tasks") / defaults.task
-    return replace(defaults, playbook=playbook_file(playbook), task=str(folder.resolve()))
+    return replace(defaults, playbook=file, task=str(folder.resolve()))
 
 
 def add_project(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '_', '-' and '.'.")],
     playbook: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Made when it is served.  [default: NAME + .db]")
+        Path | None,
+        typer.Option(metavar="FILE", help="Made when it is served.  [default: NAME + .db]", parser=read_file),
     ] = None,
     projects: Annotated[
         Path, typer.Option(metavar="FILE", help="The file of projects, made if missing.")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import BranchName, Json, PlaybookFile
+from ace.cli.options import BranchName, Json
 from ace.cli.output import emit
+from ace.cli.playbook_places import PlaybookFile
 
 if TYPE_CHECKING:
     from ace.playbook.model import Playbook

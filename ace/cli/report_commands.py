@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ace.cli.options import Json, PlaybookFile, RunNumber, playbook_file
+from ace.cli.options import Json, RunNumber
 from ace.cli.output import emit
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 
 
 def report(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ace.llm import Client, RoleModels
     from ace.runs.report import Report
     from ace.store import Store
+    from ace.store.store_database import Place
     from ace.task import Task
 
 _DATABASE = b"SQLite format 3\0"  # what such a file begins with
@@ -72,8 +73,10 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
             raise Interrupted(message, hint=hint) from error
 
 
-def is_playbook(file: Path) -> bool:
-    """Tell whether a file is a database, such as a playbook with recorded sessions, and no log."""
+def is_playbook(file: Place) -> bool:
+    """Tell whether it is a database, such as a playbook with recorded sessions, and no log."""
+    if not isinstance(file, Path):
+        return True
     if not file.is_file():  # a pipe would be waited for; who reads it says what it is
         return False
     try:

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ace.cli.bullet_commands import describe
-from ace.cli.options import DEFAULT_MODEL, Json, PlaybookFile, RunNumber, playbook_file
+from ace.cli.options import DEFAULT_MODEL, Json, RunNumber
 from ace.cli.output import emit, width
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 
 if TYPE_CHECKING:
     from ace.store import Run, Store
+    from ace.store.store_database import Place
 
 Faults = Mapping[str, Mapping[str, int]]
 Part = tuple[str, Any, str]
@@ -167,7 +168,7 @@ def prune(
     age = None if older_than is None else timedelta(days=older_than)
     with (
         Store.open(file, create=False, read_only=dry_run) as store,
-        progress_on_terminal(file.stat().st_size, json=json) as show,
+        progress_on_terminal(file, json=json) as show,
     ):
         pruned = store.prune(
             keep=keep, older_than=age, dry_run=dry_run, vacuum=vacuum, show=partial(show, "pruning: runs")
@@ -231,7 +232,7 @@ def _final_version(store: Store, run: Run) -> int:
     return steps[-1].version if steps else int(run.config.get("base", 0))
 
 
-def _report_text(run: Run, steps: int, faults: Faults, path: Path) -> str:
+def _report_text(run: Run, steps: int, faults: Faults, path: Place) -> str:
     """Return the run's report, with the model, the method and the branch that were not the default ones."""
     from ace.report.cost_table import render_faults
     from ace.runs.report import Report

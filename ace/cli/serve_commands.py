@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, OnlineOptions, PlaybookFile, Trust, load_folder, playbook_file
+from ace.cli.options import Json, OnlineOptions, Trust, load_folder
 from ace.cli.output import emit, emit_line, note
+from ace.cli.playbook_places import PlaybookFile, ServedPlaybook, playbook_file, read_file
 from ace.cli.run_session import render_close
 from ace.errors import CapReached, InputError, UnknownVersion
 
@@ -73,13 +74,7 @@ def feedback(
 
 
 def serve_mcp(
-    place: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[PLAYBOOK]",
-            help="A .db file, made if missing, or a folder of them.  [default: the only one here]",
-        ),
-    ] = None,
+    place: ServedPlaybook = None,
     http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,
     host: Annotated[
         str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")
@@ -127,7 +122,11 @@ def serve_mcp(
 def show_pages(
     playbooks: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PLAYBOOK...]", help="Files, or folders of them.  [default: the only one]"),
+        typer.Argument(
+            metavar="[PLAYBOOK...]",
+            help="Files, or folders of them.  [default: the only one]",
+            parser=read_file,
+        ),
     ] = None,
     host: Annotated[
         str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")
@@ -156,7 +155,7 @@ def show_pages(
     token = os.environ.get(TOKEN_VARIABLE, "")
     names = tuple(allow_host or ())
     place = HttpPlace(host=host, port=port, names=names, token=token, variable=TOKEN_VARIABLE)
-    books = Books(playbooks or [playbook_file(None)])
+    books = Books(playbooks or [file for file in [playbook_file(None)] if isinstance(file, Path)])
     serve_review(books, place, lambda address: note(f"ace: open {address} in a browser; Ctrl-C ends it"))
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ace.cli.completion import complete_watched
-from ace.cli.options import PlaybookFile, playbook_file
 from ace.cli.output import emit, emit_line, note
+from ace.cli.playbook_places import PlaybookFile, playbook_file
 from ace.cli.progress import progress
 from ace.errors import CapReached, InputError, StoreBusy, UnknownVersion
 

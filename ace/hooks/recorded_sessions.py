@@ -15,6 +15,7 @@ from ace.errors import InputError, StoreError, TaskError, describe_error
 from ace.hooks.session import SessionNote, keep_note, list_due, recording_alone
 from ace.runs.records import AnswerFeedback
 from ace.store import Store
+from ace.store.store_database import Place
 from ace.task.traces import Trace, read_log
 from ace.task.traces.record import Fault
 from ace.task.types import Episode, FeedbackKind, Sample
@@ -26,7 +27,7 @@ AUTHOR = "hook"
 _MOST_BYTES = 64_000_000
 
 
-def record_sessions(playbook: Path, folder: Path) -> list[str]:
+def record_sessions(playbook: Place, folder: Path) -> list[str]:
     """Record every session that is due, and return a sentence for each that could not be.
 
     Such a session keeps its note, and is tried again a few times when another one ends. A try counts before

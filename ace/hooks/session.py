@@ -22,6 +22,7 @@ from ace.errors import InputError
 from ace.hooks.coding_agent import EVENTS, CodingAgent, Moment
 from ace.safety.secrets import hide_secrets
 from ace.store import Store
+from ace.store.store_database import Place
 from ace.text import estimate_tokens
 
 LOG = "hooks.log"
@@ -66,12 +67,17 @@ class SessionNote:
         return f"{hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:16]}.json"
 
 
-def locate_notes(playbook: Path) -> Path:
-    """Return the folder of notes and log that belongs to a playbook file."""
-    return playbook.with_name(f"{playbook.name}.sessions")
+def locate_notes(playbook: Place) -> Path:
+    """Return the folder of notes and log that belongs to a playbook; a user's own for one on a server."""
+    if isinstance(playbook, Path):
+        return playbook.with_name(f"{playbook.name}.sessions")
+    import platformdirs
+
+    digest = hashlib.sha256(str(playbook).encode()).hexdigest()[:8]
+    return platformdirs.user_state_path("ace") / f"{playbook.stem}-{digest}.sessions"
 
 
-def read_lessons(playbook: Path, agent: CodingAgent, budget: int) -> tuple[str, int]:
+def read_lessons(playbook: Place, agent: CodingAgent, budget: int) -> tuple[str, int]:
     """Return what an agent prints for a session's start, and the playbook's version; "" without lessons.
 
     The lessons count at most `budget` tokens, and never more bytes than the agent shows. Raises StoreError.

@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from ace.errors import AceError, CapReached, ContextError
 from ace.loop import steps
@@ -26,6 +25,7 @@ from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
 from ace.store import Store
+from ace.store.store_database import Place
 from ace.task.environments.scorers import score_exact
 from ace.task.guarded_scoring import score_attempt
 from ace.task.samples import find_twin, with_label
@@ -83,7 +83,7 @@ class Inbox:
     """Becomes the report of the run, or the error that ended the learner before."""
 
 
-def learn_behind(parts: RunParts, path: Path, branch: str, inbox: Inbox) -> None:
+def learn_behind(parts: RunParts, path: Place, branch: str, inbox: Inbox) -> None:
     """Live the thread's whole life. The run's number, its report, or what ended it, go to the inbox.
 
     `path` is the playbook file that the server has open, in which `branch` is learned on. A cap ends the run
@@ -92,6 +92,7 @@ def learn_behind(parts: RunParts, path: Path, branch: str, inbox: Inbox) -> None
     try:
         with (
             Store.open(path, branch=branch) as store,
+            store.lead(),
             start_run("online", replace(parts, store=store)) as run,
         ):
             inbox.started.set_result(run.id)

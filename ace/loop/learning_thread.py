@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event, Thread
 
 from ace.llm.role_models import RoleModels
@@ -28,6 +27,7 @@ from ace.runs.records import EpisodeEnd
 from ace.runs.report import Report
 from ace.settings import Settings
 from ace.store import Store
+from ace.store.store_database import Place
 from ace.task.types import Task
 
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
@@ -45,8 +45,8 @@ class LearningPlace:
 
     task: Task
 
-    path: Path
-    """The playbook file."""
+    path: Place
+    """The playbook file, or its server."""
 
     branch: str
     """The branch of the file that is learned on."""

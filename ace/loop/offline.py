@@ -54,7 +54,7 @@ def learn(
     if validates is None:
         validates = settings.epochs > 1
     validates = validates and bool(task.val)
-    with start_run("learn", parts, resume=resume) as run:
+    with parts.store.lead(), start_run("learn", parts, resume=resume) as run:
         selection = Selection(run)
         try:
             steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)

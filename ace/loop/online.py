@@ -57,7 +57,7 @@ def online(
                 hint="Start a new one: it learns from the feedback that is in the file.",
             )
         return _learn_behind(OnlineServer(parts))
-    with start_run("online", parts, resume=resume) as run:
+    with parts.store.lead(), start_run("online", parts, resume=resume) as run:
         try:
             _answer_and_learn(run)
         except CapReached as cap:

@@ -69,7 +69,7 @@ def learn_from_traces(
     if not task.train:
         name = f"{name} {WITHOUT_A_TASK}"
     parts = RunParts(task=task, store=store, models=models, settings=settings, progress=progress)
-    with start_run("learn", parts, resume=resume, traces=name) as run:
+    with store.lead(), start_run("learn", parts, resume=resume, traces=name) as run:
         try:
             return _learn(run, recorded, len(held_out))
         except CapReached as cap:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ace.context.item import Item, Trust
 from ace.errors import ContextError, InputError
 from ace.memory import Kind, Memory, parse_instant
 from ace.store.connection import connect
+from ace.store.store_database import Place
 from ace.store.store_memories import MemoryStore
 from ace.text.tokens import estimate_tokens
 
@@ -30,7 +30,7 @@ ALWAYS = 5  # preferences and feedback that come first: they matter whatever is 
 class MemorySource:
     """Finds memories of the `user` and `session` in a question's data, as of its `time`, else as of now."""
 
-    path: Path
+    path: Place
     """The playbook file, which holds the memories."""
 
     embedder: Embedder

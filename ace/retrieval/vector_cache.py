@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from ace.store import vector_rows
-from ace.store.connection import connect, connect_shared, transaction, writing
+from ace.store.connection import connect, connect_shared
+from ace.store.store_database import Place
 from ace.store.vector_rows import hash_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _TIMEOUT = 30.0  # seconds, for another process to let go of the file
 class VectorCache:
     """Wraps an embedder, for a file that is open already. Safe to use from several threads."""
 
-    def __init__(self, path: Path, embedder: Embedder) -> None:
+    def __init__(self, path: Place, embedder: Embedder) -> None:
         """Name the playbook file, whose vectors of this embedder are read at first use."""
         self.name = embedder.name
         self._path, self._embedder, self._lock = path, embedder, Lock()
@@ -45,7 +45,7 @@ class VectorCache:
         with self._lock:
             if self._vectors is None:
                 db = connect(self._path, create=False, read_only=True, timeout=_TIMEOUT)
-                with closing(db), transaction(db, self._path, write=False):
+                with closing(db), db.reading(self._path):
                     rows = vector_rows.read(db, self.name)
                 self._vectors = {key: np.frombuffer(vector, dtype="<f4") for key, vector in rows.items()}
                 self._saved = set(self._vectors)
@@ -73,7 +73,7 @@ class VectorCache:
                 return 0
             rows = [(key, vectors[key].astype("<f4").tobytes()) for key in sorted(new)]
             db = connect_shared(self._path, timeout=_TIMEOUT)
-            with closing(db), writing(db, self._path):
+            with closing(db), db.writing(self._path):
                 vector_rows.add(db, self.name, rows)
             self._saved |= new
             return len(new)

@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -181,7 +182,9 @@ def _add_resources(server: "MCPServer", desk: Desk) -> None:
         """Return one lesson as JSON."""
         return desk.show_bullet(id, playbook).model_dump_json(indent=2)
 
-    names = list(desk.shelf.list_paths()) if desk.shelf.place.is_dir() else [""]
+    place = desk.shelf.place
+    is_folder = isinstance(place, Path) and place.is_dir()
+    names = list(desk.shelf.list_paths()) if is_folder else [""]
     for name in names:
         uri = f"playbook://current?playbook={quote(name, safe='')}" if name else "playbook://current"
         about = f"The lessons of {name} that are in use." if name else "The lessons that are in use."

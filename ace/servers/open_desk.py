@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from ace import api
 from ace.errors import InputError
@@ -15,12 +14,13 @@ from ace.runs.drift import make_drift_detector
 from ace.servers.desk import Desk
 from ace.servers.shelf import Shelf
 from ace.store import Store
+from ace.store.store_database import Place, ServerAddress
 from ace.task.types import Task, TaskContext
 
 
 @contextmanager
 def open_desk(
-    place: Path,
+    place: Place,
     *,
     budget: int = 2_000,
     name: str = "agent",
@@ -37,9 +37,11 @@ def open_desk(
     if task is None:
         task = choose_agent_task(None, name, "", None)
         task = replace(task, context=TaskContext(memories=True))
-    if not place.exists() and place.suffix != ".db":
+    if isinstance(place, ServerAddress):
+        Store.open(place).close()
+    elif not place.exists() and place.suffix != ".db":
         raise InputError(f"There is no playbook {place}.", hint="Give a folder, or a file that ends in .db.")
-    if not place.exists():
+    elif not place.exists():
         Store.open(place).close()
     if model is not None:
         make_drift_detector(True)  # what is not installed is missed now, not in every call

@@ -14,6 +14,7 @@ from ace.errors import InputError, StoreError
 from ace.loop import AgentLearner
 from ace.servers.books import list_playbooks
 from ace.store import Store
+from ace.store.store_database import Place, ServerAddress
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class _Slot:
     """Held by whoever opens or closes the learner."""
 
 
-OpenLearner = Callable[[Path], AgentLearner]
+OpenLearner = Callable[[Place], AgentLearner]
 """Opens the learner of a file. Raises errors of opening it."""
 
 _MOST_NAMED = 10  # in an error
@@ -39,18 +40,20 @@ _MOST_NAMED = 10  # in an error
 class Shelf:
     """Serve one file, or those of one folder. May be used from any thread."""
 
-    def __init__(self, place: Path, open_learner: OpenLearner) -> None:
+    def __init__(self, place: Place, open_learner: OpenLearner) -> None:
         """Name the file, or the folder. Nothing is opened yet."""
         self.place = place
         self._open_learner = open_learner
         self._lock = Lock()
-        self._slots: dict[Path, _Slot] = {}
+        self._slots: dict[Place, _Slot] = {}
 
-    def list_paths(self) -> dict[str, Path]:
+    def list_paths(self) -> dict[str, Place]:
         """Return the files by name, as they are now. A link out of the folder is not among them."""
-        return list_playbooks(self.place)
+        if isinstance(self.place, ServerAddress):
+            return {self.place.stem: self.place}
+        return dict[str, Place](list_playbooks(self.place))
 
-    def find(self, name: str) -> Path:
+    def find(self, name: str) -> Place:
         """Return the file of this name; "" is the only one that is served.
 
         Raises InputError for any other name, and where there is a choice; StoreError for a file that is gone.
@@ -65,11 +68,11 @@ class Shelf:
             raise InputError(f"There is no playbook {name!r:.60} here.", hint=f"There are: {names}.")
         else:
             raise InputError("Which playbook?", hint=f"Name one of these: {names}.")
-        if not path.exists():
+        if isinstance(path, Path) and not path.exists():
             raise StoreError(f"There is no playbook at {path}.", hint="`ace learn TASK` makes one.")
         return path
 
-    def learner(self, path: Path) -> AgentLearner:
+    def learner(self, path: Place) -> AgentLearner:
         """Return the learner of a file that was found. Raises errors of opening it.
 
         Where another file has taken the place of the one that was opened, that is opened.
@@ -77,8 +80,10 @@ class Shelf:
         with self._lock:
             slot = self._slots.setdefault(path, _Slot())
         with slot.lock:  # who waits for one file does not keep others waiting
-            about = path.stat()
-            identity = (about.st_dev, about.st_ino)
+            identity = (0, 0)
+            if isinstance(path, Path):
+                about = path.stat()
+                identity = (about.st_dev, about.st_ino)
             if slot.learner is not None and slot.identity != identity:
                 slot.learner.close(at_once=True)
                 slot.learner = None

@@ -1,11 +1,13 @@
-"""One SQLite file for each playbook: its versions and branches, and the runs that made them.
+"""A playbook with its history, in a file of SQLite or on a PostgreSQL server.
 
 Where to begin reading: `store`, whose methods are one transaction each.
 
-    store           the playbook file: versions, branches, tags
+    store           the playbook: its versions
+    store_names     their names: branches and tags
     store_bullets   its bullets one by one
     store_runs      its runs, episodes, proposals, feedback and calls
     store_memories  its memories
+    store_transfer  what another store has, taken over: push and pull
     versions        rows of the history
     lineage         branches, tags, the line of versions behind one
     bullet_history  the playbook at any version
@@ -22,7 +24,10 @@ Where to begin reading: `store`, whose methods are one transaction each.
     content         the columns that hold text of others
     integrity       seals, verification, backup, redaction, forgetting
     hand_edits      what a person does with bullets, a version each
-    connection      opening, transactions, errors
+    store_database  what the store needs of a database; where a playbook is
+    connection      opening a playbook, and what everything that has one open shares
+    sqlite_connection  files: opening, transactions, errors
+    postgres        servers: the same, and the dialect
     schema          the tables, as migrations
     branch_tables   the third of these
     study_file      the file of a study, which is none of a playbook
@@ -51,6 +56,7 @@ from ace.store.event_journal import EpisodeJournal
 from ace.store.integrity.backup import restore
 from ace.store.store import Store
 from ace.store.store_bullets import Ref
+from ace.store.store_transfer import Transfer
 
 __all__ = [
     "AnswerFeedback",
@@ -72,6 +78,7 @@ __all__ = [
     "Store",
     "Tag",
     "Touch",
+    "Transfer",
     "Version",
     "restore",
 ]

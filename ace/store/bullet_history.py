@@ -8,7 +8,6 @@ about who changed what.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
@@ -17,48 +16,55 @@ from typing import Any
 from immutables import Map
 
 from ace.playbook.model import Bullet, Playbook, Status
-from ace.runs.records import Version
+from ace.runs.records import Branch, Version
 from ace.store import lineage
 from ace.store.lineage import Line
 from ace.store.schema import damage_error
 from ace.store.sqlite_text import read_column, to_json, to_text
+from ace.store.store_database import Database, Rows
 
 STATE = "section, content, provenance, status, pinned, helpful, harmful, position"
 _STATUS = {status.value: status for status in Status}
 
 # Of each bullet that changed on the way: its newest row on the line of the version wanted.
-_CHANGED = f"""WITH
-    part (branch, last) AS (
-        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:line)),
+_CHANGED = """WITH
+    part (branch, last) AS (VALUES {}),
     changed (bullet) AS (
-        SELECT DISTINCT bullet FROM bullet_history WHERE version > :after AND version <= :upto),
+        SELECT DISTINCT bullet FROM bullet_history WHERE version > ? AND version <= ?),
     latest (bullet, version) AS (SELECT bullet, (
         SELECT max((
             SELECT version FROM bullet_history AS h
             WHERE h.branch = part.branch AND h.bullet = changed.bullet AND h.version <= part.last
             ORDER BY h.version DESC LIMIT 1)) FROM part) FROM changed)
-SELECT latest.bullet, {STATE} FROM latest LEFT JOIN bullet_history AS h
-    ON h.version = latest.version AND h.bullet = latest.bullet"""  # noqa: S608 (our own names)
-_UPSERT = """INSERT INTO bullets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+SELECT latest.bullet, {} FROM latest LEFT JOIN bullet_history AS h
+    ON h.version = latest.version AND h.bullet = latest.bullet"""
+_POSITION = "SELECT next_position FROM versions WHERE number = ?"
+_HEAD_POSITION = _POSITION.replace("?", "(SELECT version FROM branches WHERE name = 'main')")
+_PART = "(?, CAST(? AS BIGINT))"
+UPSERT = """INSERT INTO bullets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     section = excluded.section, content = excluded.content, provenance = excluded.provenance,
     status = excluded.status, pinned = excluded.pinned, helpful = excluded.helpful,
     harmful = excluded.harmful, position = excluded.position"""
 
+PartRows = tuple[Iterator[tuple[Any, ...]], Rows, Rows]
+"""Rows of bullets, of sections, and of the next position, which were asked for and not read yet."""
 
-def move(db: sqlite3.Connection, playbook: Playbook, here: int, there: int) -> Playbook:
+
+def move(db: Database, playbook: Playbook, here: int, there: int, head: Branch | None = None) -> Playbook:
     """Return the playbook of version `there`, starting from that of version `here`.
 
-    The two may be on any branches, in any order. Raises NotAPlaybook where rows are missing or unreadable.
+    The two may be on any branches, in any order. `head` is that of `lineage.trace_line`, where `here` is
+    behind `there`. Raises NotAPlaybook where rows are missing or unreadable.
     """
     if here == there:
         return playbook
-    line = lineage.trace_line(db, there)
-    where = {
-        "line": to_json(line),
-        "after": lineage.last_common(db, here, there),
-        "upto": max(here, there),
-    }
-    rows = db.execute(_CHANGED, where).fetchall()
+    line = lineage.trace_line(db, there, head)
+    ends = [name_or_last for part in line for name_or_last in part]
+    sql = _CHANGED.format(", ".join([_PART] * len(line)), STATE)
+    common = here if len(line) == 1 and head is not None else lineage.last_common(db, here, there)
+    rows = db.execute(sql, [*ends, common, max(here, there)])
+    sections = _select_sections(db, line)
+    position = db.execute(_POSITION, [there])
     bullets = playbook.bullets.mutate()
     present = []
     for row in rows:
@@ -68,12 +74,13 @@ def move(db: sqlite3.Connection, playbook: Playbook, here: int, there: int) -> P
             present.append(row)
     for bullet in rows_to_bullets(present):
         bullets[bullet.id] = bullet
-    moved = Playbook(bullets.finish(), _read_sections(db, line), next_position(db, there))
+    names = tuple(intern(name) for (name,) in sections)
+    moved = Playbook(bullets.finish(), names, _to_position(position, there))
     moved.ancestry.follow(playbook, [row[0] for row in rows])
     return moved
 
 
-def read_main(db: sqlite3.Connection, version: int) -> Playbook:
+def read_main(db: Database, version: int) -> Playbook:
     """Return the playbook at the head of main, from its own table. `version` is that head."""
     rows = db.execute(f"SELECT id, {STATE} FROM bullets")  # noqa: S608
     bullets = Map((bullet.id, bullet) for bullet in rows_to_bullets(rows))
@@ -81,16 +88,31 @@ def read_main(db: sqlite3.Connection, version: int) -> Playbook:
     return Playbook(bullets, sections, next_position(db, version))
 
 
-def read_part(db: sqlite3.Connection, version: int, ids: Iterable[str]) -> Playbook:
-    """Return the part of a version's playbook that holds these bullets, and all section names."""
-    line = lineage.trace_line(db, version)
+def read_part(db: Database, version: int, ids: Iterable[str], head: Branch | None = None) -> Playbook:
+    """Return the part of a version's playbook that holds these bullets, and all section names.
+
+    `head` is that of `lineage.trace_line`.
+    """
+    line = lineage.trace_line(db, version, head)
+    return read_asked(ask_part(db, line, ids, db.execute(_POSITION, [version])), version)
+
+
+def ask_part(db: Database, line: Line, ids: Iterable[str], position: Rows | None = None) -> PartRows:
+    """Ask for what `read_asked` reads: of the end of a line, which is main's head where no `position` is."""
     test = "bullet IN (SELECT value FROM json_each(?))"
-    rows = _select_latest(db, line, f"bullet, {STATE}", test, [to_json(list(ids))])
+    bullets = _select_latest(db, line, f"bullet, {STATE}", test, [to_json(list(ids))])
+    return bullets, _select_sections(db, line), position or db.execute(_HEAD_POSITION)
+
+
+def read_asked(asked: PartRows, version: int) -> Playbook:
+    """Return the part of a version's playbook that was asked for, and all section names."""
+    rows, sections, position = asked
     bullets = Map((bullet.id, bullet) for bullet in rows_to_bullets(rows))
-    return Playbook(bullets, _read_sections(db, line), next_position(db, version))
+    names = tuple(intern(name) for (name,) in sections)
+    return Playbook(bullets, names, _to_position(position, version))
 
 
-def list_ids(db: sqlite3.Connection, version: int, beginning: str) -> dict[str, Status]:
+def list_ids(db: Database, version: int, beginning: str) -> dict[str, Status]:
     """Return the ids at a version that begin so, in their order, with the status of each bullet."""
     first = to_text(beginning)
     values = [first, f"{first}\U0010ffff"]  # above every id that begins so
@@ -99,7 +121,7 @@ def list_ids(db: sqlite3.Connection, version: int, beginning: str) -> dict[str, 
     return {name: _STATUS[status] for name, status in rows}
 
 
-def find_text(db: sqlite3.Connection, version: int, content: str) -> Bullet | None:
+def find_text(db: Database, version: int, content: str) -> Bullet | None:
     """Return the live bullet with this content at a version, if there is one: the first by its id."""
     sql = "SELECT DISTINCT bullet FROM bullet_history WHERE content = ? ORDER BY bullet"
     if _is_main_head(db, version):
@@ -111,39 +133,37 @@ def find_text(db: sqlite3.Connection, version: int, content: str) -> Bullet | No
     return None
 
 
-def count_by_section(db: sqlite3.Connection, version: int) -> dict[str, int]:
+def count_by_section(db: Database, version: int) -> dict[str, int]:
     """Return the number of live bullets at a version in each section that has any, in order of first use."""
     line = lineage.trace_line(db, version)
     if _is_main_head(db, version):
         sql = "SELECT section, count(*) FROM bullets WHERE status <> 'removed' GROUP BY section"
         counts = dict(db.execute(sql).fetchall())
     else:
-        states = _select_latest(db, line, "section, status", "1", [])
+        states = _select_latest(db, line, "section, status", "1 = 1", [])
         counts = Counter(section for section, status in states if status != Status.REMOVED)
     return {name: counts[name] for name in _read_sections(db, line) if name in counts}
 
 
-def _is_main_head(db: sqlite3.Connection, version: int) -> bool:
+def _is_main_head(db: Database, version: int) -> bool:
     """Return whether a version is the head of main, whose bullets have a table of their own."""
     return lineage.read_branch(db, lineage.MAIN).version == version
 
 
 def _select_latest(
-    db: sqlite3.Connection, line: Line, columns: str, test: str, values: Sequence[str]
-) -> list[tuple[Any, ...]]:
-    """Return columns of each bullet's newest row on a line, by id, of those for which `test` holds.
+    db: Database, line: Line, columns: str, test: str, values: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Ask for columns of each bullet's newest row on a line, by id, of those for which `test` holds.
 
     SQLite takes columns beside a max() from the row that has it.
     """
     condition, limits = lineage.line_condition(line)
     sql = f"""SELECT {columns}, max(version) FROM bullet_history
         WHERE {test} AND {condition} GROUP BY bullet ORDER BY bullet"""  # noqa: S608 (our own names)
-    return [row[:-1] for row in db.execute(sql, [*values, *limits])]
+    return (row[:-1] for row in db.execute(sql, [*values, *limits]))
 
 
-def record(
-    db: sqlite3.Connection, version: Version, before: Playbook, after: Playbook, ids: Iterable[str]
-) -> None:
+def record(db: Database, version: Version, before: Playbook, after: Playbook, ids: Iterable[str]) -> None:
     """Write the bullets that a version touched, as they are after it, and the sections that it added."""
     history, head = [], []
     for name in ids:
@@ -155,16 +175,21 @@ def record(
             head.append((bullet.id, *text, *state))
     marks = ", ".join("?" * 11)
     db.executemany(f"INSERT INTO bullet_history VALUES ({marks})", history)  # noqa: S608
-    db.executemany(_UPSERT, head)
+    db.executemany(UPSERT, head)
     first = len(before.section_names)  # section names only grow
     for place, name in enumerate(after.section_names[first:], start=first):
         section = (version.branch, place, name, version.number)
         db.execute("INSERT INTO sections VALUES (?, ?, ?, ?)", section)
 
 
-def next_position(db: sqlite3.Connection, version: int) -> int:
+def next_position(db: Database, version: int) -> int:
     """Return the position that the next bullet gets after a version: about how many were ever added."""
-    row = db.execute("SELECT next_position FROM versions WHERE number = ?", [version]).fetchone()
+    return _to_position(db.execute(_POSITION, [version]), version)
+
+
+def _to_position(rows: Rows, version: int) -> int:
+    """Read the answer to `_POSITION`."""
+    row = rows.fetchone()
     if row is None:
         raise damage_error(f"Version {version} is missing.")
     return int(row[0])
@@ -197,8 +222,12 @@ def rows_to_bullets(rows: Iterable[tuple[Any, ...]]) -> Iterator[Bullet]:
         )
 
 
-def _read_sections(db: sqlite3.Connection, line: Line) -> tuple[str, ...]:
+def _read_sections(db: Database, line: Line) -> tuple[str, ...]:
     """Return the names of the sections on a line, in order of first use."""
+    return tuple(intern(name) for (name,) in _select_sections(db, line))
+
+
+def _select_sections(db: Database, line: Line) -> Rows:
+    """Ask for the names of the sections on a line, in order of first use."""
     condition, values = lineage.line_condition(line)
-    sql = f"SELECT name FROM sections WHERE {condition} ORDER BY place"  # noqa: S608
-    return tuple(map(intern, read_column(db, sql, values)))
+    return db.execute(f"SELECT name FROM sections WHERE {condition} ORDER BY place", values)  # noqa: S608

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ace.store import call_rows
-from ace.store.connection import PlaybookConnection, connect_shared, disconnect, writing
+from ace.store.connection import connect_shared, disconnect, do_again
+from ace.store.store_database import Database, Place
 
 if TYPE_CHECKING:
     from ace.llm.client import Reply
@@ -26,7 +27,7 @@ class CallJournal:
     May be used from any thread. `Store.call_journal` makes one.
     """
 
-    def __init__(self, path: Path, run: int, paid: Mapping[Key, Reply]) -> None:
+    def __init__(self, path: Place, run: int, paid: Mapping[Key, Reply]) -> None:
         self._path = path
         self._run = run
         self._paid = paid
@@ -34,7 +35,7 @@ class CallJournal:
         self._file = threading.Lock()  # for the connection
         self._waiting: dict[threading.Event, Call] = {}  # by the turns of their threads, in order
         self._unwritten: list[Call] = []
-        self._db: PlaybookConnection | None = None
+        self._db: Database | None = None
         self._closed = False
 
     def find(self, key: Key) -> Reply | None:
@@ -64,8 +65,7 @@ class CallJournal:
             with self._file:
                 if self._db is None:
                     self._db = connect_shared(self._path, timeout=_WAIT)
-                with writing(self._db, self._path) as db:
-                    call_rows.add_calls(db, self._run, [*self._unwritten, *together.values()])
+                do_again(partial(self._add, self._db, [*self._unwritten, *together.values()]))
                 written += together
                 self._unwritten.clear()
         finally:
@@ -80,6 +80,11 @@ class CallJournal:
                     first.set()
             if self._closed:
                 self.close()
+
+    def _add(self, db: Database, calls: list[Call]) -> None:
+        """Write calls in one transaction."""
+        with db.writing(self._path):
+            call_rows.add_calls(db, self._run, calls)
 
     def close(self) -> None:
         """Close the connection. A call that ends later opens it again for a moment."""

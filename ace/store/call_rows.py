@@ -6,7 +6,6 @@ Functions over a connection that is already inside a transaction.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from ace.safety.secrets import SECRET_MARK
 from ace.store import checked_rows
 from ace.store.sqlite_text import to_json, to_text
+from ace.store.store_database import Database
 
 if TYPE_CHECKING:
     # Imported where they are built: `ace.llm` imports pydantic, which reading a playbook does not need.
-    from sqlite_utils import Database
+    from sqlite_utils import Database as SqliteUtils
 
     from ace.llm.client import Reply
     from ace.llm.journal import Call, Key
@@ -53,20 +53,20 @@ _READ = """SELECT step, sample, role, request, occurrence, phase, model, reply, 
     calls, prompt_tokens, cached_tokens, completion_tokens, cost, started, seconds
 FROM calls WHERE run = :run"""
 _IN_ORDER = " ORDER BY id"
-_OF_RUN = _READ.replace(" reply,", " iif(reply IS NULL, NULL, '\"\"'),") + _IN_ORDER
+_OF_RUN = _READ.replace(" reply,", " CASE WHEN reply IS NULL THEN NULL ELSE '\"\"' END,") + _IN_ORDER
 # A reply in which a secret was hidden is not what the model said: it is asked for again.
 _NOT_COMMITTED = """ AND reply IS NOT NULL AND instr(reply, :mark) = 0
     AND step NOT IN (SELECT number FROM steps WHERE run = :run)"""
 _CUT_OFF = _READ + _NOT_COMMITTED + _IN_ORDER
 
 
-def m005_calls(db: Database) -> None:
+def m005_calls(db: SqliteUtils) -> None:
     """Create the journal of model calls."""
     for statement in TABLES:
         db.execute(statement)
 
 
-def read_calls(db: sqlite3.Connection, run: int, *, replies: bool = False) -> list[Call]:
+def read_calls(db: Database, run: int, *, replies: bool = False) -> list[Call]:
     """Return a run's calls in the order in which they ended.
 
     Without `replies`, `text` is empty, or None where the request failed.
@@ -75,7 +75,7 @@ def read_calls(db: sqlite3.Connection, run: int, *, replies: bool = False) -> li
     return [_from_row(row) for row in db.execute(query, {"run": run})]
 
 
-def read_uncommitted_replies(db: sqlite3.Connection, run: int) -> dict[Key, Reply]:
+def read_uncommitted_replies(db: Database, run: int) -> dict[Key, Reply]:
     """Return the replies of models in steps of a run that were cut off before they were committed.
 
     They are as the journal keeps them: thoughts and tool calls are in the text, and nothing is parsed.
@@ -95,7 +95,7 @@ def read_uncommitted_replies(db: sqlite3.Connection, run: int) -> dict[Key, Repl
     return replies
 
 
-def add_calls(db: sqlite3.Connection, run: int, calls: Iterable[Call]) -> None:
+def add_calls(db: Database, run: int, calls: Iterable[Call]) -> None:
     """Append calls to a run, in the order in which they ended."""
     rows = []
     for call in calls:

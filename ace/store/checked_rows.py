@@ -10,14 +10,13 @@ nothing about what the columns mean.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ace.safety.secrets import hide_secrets
 from ace.store.content import HIDDEN, HIDE, rewrite_text
 from ace.store.integrity import seals
-from ace.store.integrity.seals import Value, checksum, read_checksums
-from ace.store.sqlite_text import read_column
+from ace.store.integrity.seals import ALL, Value, checksum, read_checksums
+from ace.store.store_database import Sql
 
 # Table -> its columns, in the order in which rows are passed to `insert`.
 SEALED: dict[str, tuple[str, ...]] = {
@@ -67,21 +66,32 @@ KEYS = {
     "versions": "number",
     "branches": "name",
     "runs": "id",
+    "calls": "id",
     "tags": "id",
     "feedback": "id",
     "steps": "run, number",
     "episode_events": "episode, number",
     "seals": "name",
     "memories": "id",
+    "memory_proposals": "id",
+    "memory_exports": "id",
     "forgotten": "memory",
 }
 
 
-def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], *, key: str = "") -> None:
+def insert(
+    db: Sql,
+    table: str,
+    rows: Iterable[Sequence[Value]],
+    *,
+    key: str = "",
+    replaced: Sequence[str] | None = None,
+) -> None:
     """Insert rows, whose values are in the order of `SEALED[table]`. Secrets in their texts are hidden.
 
-    With `key` (column names, separated by ", ") a row replaces the one that has the same key. The seal of the
-    table is brought up to date once for all of them.
+    With `key` (column names, separated by ", ") a row replaces the one that has the same key; `replaced` are
+    the checksums of those, where the caller has read them already. The seal of the table is brought up to
+    date once for all of them.
     """
     columns = SEALED[table]
     quoted = [f'"{name}"' for name in (*columns, "checksum")]  # "right" is a keyword
@@ -95,7 +105,7 @@ def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], 
         sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
     hidden, hide = HIDDEN.get(table, ()), HIDE.get(table, hide_secrets)
     named = None if table in HIDE else hide_secrets
-    added, replaced = list[str](), list[str]()
+    added, removed = list[str](), list(replaced or ())
     for row in rows:
         by_name = dict(zip(columns, row, strict=True))
         for name in hidden:
@@ -103,34 +113,28 @@ def insert(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Value]], 
             if isinstance(value, str):
                 by_name[name] = rewrite_text(value, hide, named)
         digest = checksum(by_name[name] for name in sorted(columns))
-        if key:
+        if key and replaced is None:
             values = [by_name[name] for name in keys]
-            replaced += read_checksums(db, table, same_key, values)
+            removed += read_checksums(db, table, same_key, values)
         db.execute(sql, (*by_name.values(), digest))
         added.append(digest)
     if added:
-        seals.update_seal(db, table, added, replaced)
+        seals.update_seal(db, table, added, removed)
 
 
-def update(
-    db: sqlite3.Connection, table: str, changes: Mapping[str, Value], test: str, values: Sequence[Value]
-) -> None:
+def update(db: Sql, table: str, changes: Mapping[str, Value], test: str, values: Sequence[Value]) -> None:
     """Set columns of the row for which `test` holds, and seal it again unless it was damaged.
 
     So damage stays visible. Tables without checksums are changed, too.
     """
-    sound = False
-    if table in SEALED:
-        columns = define_checksum(db, table)
-        broken = f"SELECT 1 FROM {table} WHERE {test} AND checksum <> row_checksum({columns})"  # noqa: S608
-        sound = db.execute(broken, values).fetchone() is None
+    sound = table in SEALED and not any(find_broken(db, table, test, values))
     sets = ", ".join(f'"{column}" = ?' for column in changes)
     db.execute(f"UPDATE {table} SET {sets} WHERE {test}", [*changes.values(), *values])  # noqa: S608
     if sound:
         reseal(db, table, test, values)
 
 
-def delete(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value] = ()) -> int:
+def delete(db: Sql, table: str, test: str, values: Sequence[Value] = ()) -> int:
     """Delete the rows for which `test` (an expression of ours) holds, and return their number.
 
     `values` are those of its question marks.
@@ -141,41 +145,69 @@ def delete(db: sqlite3.Connection, table: str, test: str, values: Sequence[Value
     return len(removed)
 
 
-def reseal(db: sqlite3.Connection, table: str, test: str = "1", values: Sequence[Value] = ()) -> int:
+def reseal(db: Sql, table: str, test: str = ALL, values: Sequence[Value] = ()) -> int:
     """Compute the checksums of rows that were changed on purpose anew, and return the number of rows.
 
     `test` (an expression of ours) must choose the changed rows and no others: a damaged row that it chooses
     passes as sound from then on.
     """
-    before = read_checksums(db, table, test, values)
-    columns = define_checksum(db, table)
-    db.execute(f"UPDATE {table} SET checksum = row_checksum({columns}) WHERE {test}", values)  # noqa: S608
-    seals.update_seal(db, table, read_checksums(db, table, test, values), before)
+    before, after = [], []
+    keys, rows = _read_sealed(db, table, test, values)
+    same_key = " AND ".join(f"{name} = ?" for name in keys)
+    for key, digest, row in list(rows):
+        before.append(digest)
+        after.append(checksum(row))
+        db.execute(f"UPDATE {table} SET checksum = ? WHERE {same_key}", [after[-1], *key])  # noqa: S608
+    seals.update_seal(db, table, after, before)
     return len(before)
 
 
-def fill_checksums(db: sqlite3.Connection, table: str) -> None:
+def fill_checksums(db: Sql, table: str) -> None:
     """Compute the checksum of every row; for migrations before the seventh, which creates the seals."""
-    columns = define_checksum(db, table)
-    db.execute(f"UPDATE {table} SET checksum = row_checksum({columns})")  # noqa: S608
+    keys, rows = _read_sealed(db, table, ALL, ())
+    same_key = " AND ".join(f"{name} = ?" for name in keys)
+    changes = [(checksum(row), *key) for key, _, row in rows]
+    db.executemany(f"UPDATE {table} SET checksum = ? WHERE {same_key}", changes)  # noqa: S608
 
 
-def add_column(db: sqlite3.Connection, table: str, *definitions: str) -> None:
+def add_column(db: Sql, table: str, *definitions: str) -> None:
     """Add columns, each with a default, to a sealed table, and seal its sound rows again; for migrations.
 
     A damaged row keeps its old checksum, so that `verify` still names it.
     """
-    columns = define_checksum(db, table)
-    sql = f"SELECT rowid FROM {table} WHERE checksum = row_checksum({columns})"  # noqa: S608 (our own names)
-    sound = read_column(db, sql)
+    key = KEYS.get(table, "rowid")
+    damaged = set(find_broken(db, table))
+    sound = [row[0] for row in db.execute(f"SELECT {key} FROM {table}") if row not in damaged]  # noqa: S608
     for definition in definitions:
         db.execute(f"ALTER TABLE {table} ADD COLUMN {definition}")
-    reseal(db, table, "rowid IN (SELECT value FROM json_each(?))", [json.dumps(sound)])
+    is_sound = f"{key} IN (SELECT value FROM json_each(?))"  # noqa: S608 (our own names)
+    reseal(db, table, is_sound, [json.dumps(sound)])
 
 
-def define_checksum(db: sqlite3.Connection, table: str) -> str:
-    """Define `row_checksum` on a connection, and return its arguments: the columns that the table has now."""
-    db.create_function("row_checksum", -1, lambda *values: checksum(values), deterministic=True)
-    sql = "SELECT name FROM pragma_table_info(?) WHERE name <> 'checksum' ORDER BY name"
-    names = [f'"{name}"' for name in read_column(db, sql, [table]) if name in SEALED[table]]
-    return ", ".join(names)
+def find_broken(
+    db: Sql, table: str, test: str = ALL, values: Sequence[Value] = ()
+) -> Iterator[tuple[Value, ...]]:
+    """Yield the key of each row that does not match its checksum, of those for which `test` holds."""
+    for key, digest, row in _read_sealed(db, table, test, values)[1]:
+        if digest != checksum(row):
+            yield key
+
+
+def _read_sealed(
+    db: Sql, table: str, test: str, values: Sequence[Value]
+) -> tuple[list[str], Iterator[tuple[tuple[Value, ...], str, tuple[Value, ...]]]]:
+    """Return the names of a table's key, and of each row its key, its checksum and what that covers.
+
+    A migration may find fewer columns than the latest schema has.
+    """
+    cursor = db.execute(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608 (our own names)
+    cursor.fetchall()
+    present = {column[0] for column in cursor.description}
+    columns = [f'"{name}"' for name in sorted(SEALED[table]) if name in present]
+    keys = KEYS.get(table, "rowid").split(", ")
+    size = len(keys)
+    rows = db.execute(
+        f"SELECT {', '.join([*keys, 'checksum', *columns])} FROM {table} WHERE {test}",  # noqa: S608
+        values,
+    )
+    return keys, ((row[:size], row[size], row[size + 1 :]) for row in rows)

@@ -8,7 +8,6 @@ is already inside a transaction.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,9 +17,10 @@ from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.store import checked_rows, episode_rows
 from ace.store.integrity import seals
 from ace.store.sqlite_text import now, to_json, to_text
+from ace.store.store_database import Database
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from sqlite_utils import Database as SqliteUtils
 
 _TABLE = """CREATE TABLE episode_events (       -- of somebody else's agent: what its program has reported
     episode TEXT NOT NULL,             -- the id that its row in episodes has once it has ended
@@ -41,20 +41,20 @@ ORDER BY episode, number"""
 _RUN_OF = """SELECT run FROM (
     SELECT run, rowid AS place FROM episodes WHERE id = :id
     UNION ALL SELECT run, 0 FROM episode_events WHERE episode = :id AND number = 0
-) ORDER BY place DESC LIMIT 1"""
+) AS places ORDER BY place DESC LIMIT 1"""
 
 EpisodeRow = EpisodeEvent | EpisodeEnd | AnswerFeedback
 """What `write_row` writes."""
 
 
-def m015_episode_events(db: Database) -> None:
+def m015_episode_events(db: SqliteUtils) -> None:
     """Create the table of events, and let feedback be a score, or a text that judges nothing."""
     db.execute(_TABLE)
     seals.seal_table(db.conn, "episode_events")
     checked_rows.add_column(db.conn, "feedback", *_FEEDBACK_COLUMNS)
 
 
-def begin_run(db: sqlite3.Connection, kind: str, task: str, config: Mapping[str, Any]) -> int:
+def begin_run(db: Database, kind: str, task: str, config: Mapping[str, Any]) -> int:
     """Add a run that has begun, and return its number."""
     (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()
     row = (number, kind, task, to_json(dict(config)), "running", now(), None, None)
@@ -62,7 +62,7 @@ def begin_run(db: sqlite3.Connection, kind: str, task: str, config: Mapping[str,
     return int(number)
 
 
-def write_row(db: sqlite3.Connection, row: EpisodeRow) -> None:
+def write_row(db: Database, row: EpisodeRow) -> None:
     """Write an event, the end of an episode, or feedback. An end takes the place of the events but the first.
 
     Raises UnknownVersion for feedback on an episode that is not in the file.
@@ -81,7 +81,7 @@ def write_row(db: sqlite3.Connection, row: EpisodeRow) -> None:
             add_feedback(db, row)
 
 
-def add_feedback(db: sqlite3.Connection, feedback: AnswerFeedback) -> AnswerFeedback:
+def add_feedback(db: Database, feedback: AnswerFeedback) -> AnswerFeedback:
     """Store feedback on an answer, and return it with its number, time and run.
 
     The episode may still go on. Raises UnknownVersion for one that is not in the file.
@@ -100,7 +100,7 @@ def add_feedback(db: sqlite3.Connection, feedback: AnswerFeedback) -> AnswerFeed
     return stored
 
 
-def read_open_episodes(db: sqlite3.Connection, name: str | None = None) -> dict[str, list[EpisodeEvent]]:
+def read_open_episodes(db: Database, name: str | None = None) -> dict[str, list[EpisodeEvent]]:
     """Return the events of the episodes that have not ended, by the episode's id, in their order.
 
     `name` is the id of the only one to read; None reads all.
@@ -112,7 +112,7 @@ def read_open_episodes(db: sqlite3.Connection, name: str | None = None) -> dict[
     return events
 
 
-def read_beginning(db: sqlite3.Connection, episode: str) -> Mapping[str, Any]:
+def read_beginning(db: Database, episode: str) -> Mapping[str, Any]:
     """Return how an episode of somebody else's agent began; empty for any other episode."""
     sql = "SELECT event FROM episode_events WHERE episode = ? AND number = 0"
     row = db.execute(sql, [episode]).fetchone()

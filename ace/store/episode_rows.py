@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,12 @@ from ace.playbook.model import Rejection
 from ace.runs.records import Proposal
 from ace.store import checked_rows
 from ace.store.sqlite_text import parse_strings, to_json, to_text
+from ace.store.store_database import Database
 from ace.task.attempt import Attempt, Failure, FinishReason, read_turns
 from ace.task.types import Episode, Fact, Feedback, FeedbackKind, Topic, Verdict
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from sqlite_utils import Database as SqliteUtils
 
 _COLUMNS = checked_rows.SEALED["episodes"]
 _EPISODES = f"SELECT {', '.join(_COLUMNS)} FROM episodes"  # noqa: S608 (our own names)
@@ -44,7 +44,7 @@ _ATTEMPT_COLUMNS = (
 )
 
 
-def m013_attempts(db: Database) -> None:
+def m013_attempts(db: SqliteUtils) -> None:
     """Give all that is known of an attempt and its right answer columns of their own."""
     checked_rows.add_column(db.conn, "episodes", *_ATTEMPT_COLUMNS)
     sentences = "SELECT rowid, expected FROM episodes WHERE expected <> ''"
@@ -54,7 +54,7 @@ def m013_attempts(db: Database) -> None:
         checked_rows.update(db.conn, "episodes", changes, "rowid = ?", [number])
 
 
-def add_episodes(db: sqlite3.Connection, run: int | None, episodes: Iterable[Episode]) -> None:
+def add_episodes(db: Database, run: int | None, episodes: Iterable[Episode]) -> None:
     """Append episodes to a run, or to no run."""
     rows = []
     for episode in episodes:
@@ -100,9 +100,9 @@ def add_episodes(db: sqlite3.Connection, run: int | None, episodes: Iterable[Epi
     checked_rows.insert(db, "episodes", rows)
 
 
-def read_episodes(db: sqlite3.Connection, run: int | None, ids: Sequence[str] | None) -> list[Episode]:
+def read_episodes(db: Database, run: int | None, ids: Sequence[str] | None) -> list[Episode]:
     """Return episodes in the order in which they were stored; `run` and `ids` narrow the choice."""
-    tests, values = ["1"], list[int | str]()
+    tests, values = ["1 = 1"], list[int | str]()
     if run is not None:
         tests.append("run = ?")
         values.append(run)
@@ -113,9 +113,7 @@ def read_episodes(db: sqlite3.Connection, run: int | None, ids: Sequence[str] | 
     return [_row_to_episode(row) for row in rows]
 
 
-def add_proposals(
-    db: sqlite3.Connection, run: int | None, proposals: Iterable[Proposal], version: int
-) -> None:
+def add_proposals(db: Database, run: int | None, proposals: Iterable[Proposal], version: int) -> None:
     """Append proposals that were decided at a version."""
     rows = []
     for proposal in proposals:
@@ -136,7 +134,7 @@ def add_proposals(
 
 
 def add_rejections(
-    db: sqlite3.Connection, run: int | None, author: str, rejections: Iterable[Rejection], version: int
+    db: Database, run: int | None, author: str, rejections: Iterable[Rejection], version: int
 ) -> None:
     """Append operations that could not apply at a version."""
     rows = []

@@ -8,13 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from ace.errors import StoreBusy, StoreUnwritable
 from ace.runs.records import AnswerFeedback
-from ace.store.connection import PlaybookConnection, connect_shared, disconnect, writing
+from ace.store.connection import connect_shared, disconnect, do_again
 from ace.store.episode_events import EpisodeRow, begin_run, write_row
+from ace.store.store_database import Database, Place
 
 _WAIT = 2.0  # seconds, for another process's write: an agent waits as long, and rows can wait in memory
 _MOST = 10_000  # rows that wait in memory for a file that can be written again
@@ -27,7 +28,7 @@ class EpisodeJournal:
     Rows that the file could not take wait in memory: they are written with the next one.
     """
 
-    def __init__(self, path: Path, task: str, config: Mapping[str, Any], *, waits: bool = True) -> None:
+    def __init__(self, path: Place, task: str, config: Mapping[str, Any], *, waits: bool = True) -> None:
         """Name the file, and the task and the configuration (JSON) of the run that the episodes belong to.
 
         Without `waits` no row waits in memory: whoever gets the error writes it again, or not.
@@ -38,7 +39,7 @@ class EpisodeJournal:
         self._waits = waits
         self._lock = threading.Lock()
         self._rows: list[EpisodeRow] = []
-        self._db: PlaybookConnection | None = None
+        self._db: Database | None = None
         self._closed = False
 
     def write(self, *rows: EpisodeRow) -> None:
@@ -53,14 +54,7 @@ class EpisodeJournal:
             try:
                 if self._db is None:
                     self._db = connect_shared(self._path, timeout=_WAIT)
-                run = self.run
-                with writing(self._db, self._path) as db:
-                    for row in batch:
-                        if not isinstance(row, AnswerFeedback):
-                            run = run or begin_run(db, "agent", self._task, self._config)
-                            row = replace(row, run=run)
-                        write_row(db, row)
-                self.run = run
+                self.run = do_again(partial(self._add, self._db, batch))
                 self._rows = []
             except (StoreBusy, StoreUnwritable) as error:
                 if not self._waits:
@@ -78,6 +72,17 @@ class EpisodeJournal:
                 if self._closed:
                     disconnect(self._db, self._path)
                     self._db = None
+
+    def _add(self, db: Database, rows: list[EpisodeRow]) -> int | None:
+        """Write rows in one transaction, and return the number of the run that episodes belong to."""
+        run = self.run
+        with db.writing(self._path):
+            for row in rows:
+                if not isinstance(row, AnswerFeedback):
+                    run = run or begin_run(db, "agent", self._task, self._config)
+                    row = replace(row, run=run)
+                write_row(db, row)
+        return run
 
     def close(self) -> None:
         """Write what waits, and close the connection. A row that comes later opens it again for a moment.

@@ -6,7 +6,6 @@ Functions over a connection that is already inside a transaction; knows nothing 
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple
 
@@ -15,6 +14,7 @@ from ace.runs.records import Branch, Tag
 from ace.store import checked_rows
 from ace.store.schema import damage_error
 from ace.store.sqlite_text import now
+from ace.store.store_database import Database
 
 MAIN = "main"
 Line = tuple[tuple[str, int], ...]
@@ -24,16 +24,18 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,99}")
 _TAGS = """SELECT name, version, created FROM tags
 WHERE id IN (SELECT max(id) FROM tags GROUP BY name) AND version IS NOT NULL"""
 _NAMED = f"""SELECT version FROM branches WHERE name = :name
-UNION ALL SELECT version FROM ({_TAGS}) WHERE name = :name"""  # noqa: S608 (our own text)
+UNION ALL SELECT version FROM ({_TAGS}) AS current WHERE name = :name"""  # noqa: S608 (our own text)
 _ANCESTORS = """WITH RECURSIVE
     parents (child, number) AS (
         SELECT number, parent FROM versions UNION ALL SELECT number, merged FROM versions),
-    a (number) AS (VALUES (?) UNION SELECT parents.number FROM a JOIN parents ON child = a.number),
-    b (number) AS (VALUES (?) UNION SELECT parents.number FROM b JOIN parents ON child = b.number)
+    a (number) AS (
+        VALUES (CAST(? AS BIGINT)) UNION SELECT parents.number FROM a JOIN parents ON child = a.number),
+    b (number) AS (
+        VALUES (CAST(? AS BIGINT)) UNION SELECT parents.number FROM b JOIN parents ON child = b.number)
 SELECT max(number) FROM a JOIN b USING (number)"""
 
 
-def read_branch(db: sqlite3.Connection, name: str) -> Branch:
+def read_branch(db: Database, name: str) -> Branch:
     """Return a branch. Raises UnknownVersion where there is none of this name."""
     row = db.execute("SELECT name, version, base, created FROM branches WHERE name = ?", [name]).fetchone()
     if row is None:
@@ -44,18 +46,18 @@ def read_branch(db: sqlite3.Connection, name: str) -> Branch:
     return Branch(*row)
 
 
-def read_branches(db: sqlite3.Connection) -> list[Branch]:
+def read_branches(db: Database) -> list[Branch]:
     """Return all branches: `main` first, then by age."""
     sql = "SELECT name, version, base, created FROM branches ORDER BY base IS NOT NULL, created, name"
     return [Branch(*row) for row in db.execute(sql)]
 
 
-def read_tags(db: sqlite3.Connection) -> list[Tag]:
+def read_tags(db: Database) -> list[Tag]:
     """Return all tags by name."""
     return [Tag(*row) for row in db.execute(f"{_TAGS} ORDER BY name")]
 
 
-def add_branch(db: sqlite3.Connection, name: str, base: int) -> Branch:
+def add_branch(db: Database, name: str, base: int) -> Branch:
     """Begin a branch at a version. Raises InputError for a name that is taken or cannot be one."""
     _check_name(name, taken=read_tags(db), kind="tag")
     _check_name(name, taken=read_branches(db), kind="branch")
@@ -64,7 +66,7 @@ def add_branch(db: sqlite3.Connection, name: str, base: int) -> Branch:
     return branch
 
 
-def set_tag(db: sqlite3.Connection, name: str, version: int | None) -> None:
+def set_tag(db: Database, name: str, version: int | None) -> None:
     """Name a version, or take the name away (None). Earlier places of a tag stay on record.
 
     Raises InputError for a name that is a branch or cannot be one, UnknownVersion for a tag to take away that
@@ -79,7 +81,7 @@ def set_tag(db: sqlite3.Connection, name: str, version: int | None) -> None:
     checked_rows.insert(db, "tags", [(number, name, version, now())])
 
 
-def resolve(db: sqlite3.Connection, wanted: int | str) -> int:
+def resolve(db: Database, wanted: int | str) -> int:
     """Return the number of a version, which is named by number, branch or tag.
 
     Raises UnknownVersion, which lists what there is.
@@ -97,11 +99,14 @@ def resolve(db: sqlite3.Connection, wanted: int | str) -> int:
     return int(row[0])
 
 
-def trace_line(db: sqlite3.Connection, number: int) -> Line:
+def trace_line(db: Database, number: int, head: Branch | None = None) -> Line:
     """Return the line of versions behind a version, itself included, back to version 0.
 
-    Merges are not followed. Raises NotAPlaybook where the line is broken.
+    `head` is its branch, where it is known that the version is the newest there: main's needs no look. Merges
+    are not followed. Raises NotAPlaybook where the line is broken.
     """
+    if head is not None and head.base is None:
+        return ((head.name, number),)
     parts: list[tuple[str, int]] = []
     at: int | None = number
     sql = """SELECT branch, base FROM versions JOIN branches ON branches.name = versions.branch
@@ -116,7 +121,7 @@ def trace_line(db: sqlite3.Connection, number: int) -> Line:
     return tuple(parts)
 
 
-def last_common(db: sqlite3.Connection, first: int, second: int) -> int:
+def last_common(db: Database, first: int, second: int) -> int:
     """Return the last version that the lines behind two versions share. All lines share version 0."""
     ends = dict(trace_line(db, first))
     for branch, last in trace_line(db, second):
@@ -138,7 +143,7 @@ def line_condition(line: Line, column: str = "version") -> tuple[str, list[str |
     return f"({' OR '.join(tests)})", values
 
 
-def merge_base(db: sqlite3.Connection, first: int, second: int) -> int:
+def merge_base(db: Database, first: int, second: int) -> int:
     """Return the newest version that both have taken in, merges included: where a three-way merge begins."""
     (number,) = db.execute(_ANCESTORS, [first, second]).fetchone()
     return int(number)

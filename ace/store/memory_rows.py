@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,9 +19,10 @@ from ace.memory.acceptance import MemoryProposal, MemoryRule
 from ace.store import checked_rows
 from ace.store.integrity import seals
 from ace.store.sqlite_text import read_column, to_json, to_text
+from ace.store.store_database import Database
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from sqlite_utils import Database as SqliteUtils
 
 TABLES = (
     """CREATE TABLE memories (             -- what is known of users, and from when until when
@@ -77,7 +77,8 @@ TABLES = (
 )
 _COLUMNS = checked_rows.SEALED["memories"]
 _READ = f"SELECT {', '.join(_COLUMNS[1:])} FROM memories"  # noqa: S608 (our own names)
-_FOR = "(scope = 'everyone' OR (user = :user AND (scope = 'user' OR :session IS NULL OR session = :session)))"
+_FOR = """(scope = 'everyone' OR (user = :user
+    AND (scope = 'user' OR CAST(:session AS TEXT) IS NULL OR session = :session)))"""
 _READ_NUMBER = "SELECT number FROM memories WHERE id = ?"
 _READ_FORGOTTEN = "SELECT number, memory, redacted, scrubbed, author, created FROM forgotten"
 RULES = {rule.value: rule for rule in MemoryRule}
@@ -90,7 +91,7 @@ RULE_COLUMNS = (
 _REFUSAL = re.compile(r"(?P<rule>[^:]+)(?:: (?P<same_as>'.+'|\".+\") says the same)?")
 
 
-def m010_memories(db: Database) -> None:
+def m010_memories(db: SqliteUtils) -> None:
     """Create the tables of memories."""
     for statement in TABLES:
         db.execute(statement)
@@ -98,7 +99,7 @@ def m010_memories(db: Database) -> None:
         seals.seal_table(db.conn, table)
 
 
-def m012_rules(db: Database) -> None:
+def m012_rules(db: SqliteUtils) -> None:
     """Add to proposed memories the rule that refused them, and fill it from the sentence in `why`."""
     for definition in RULE_COLUMNS:
         checked_rows.add_column(db.conn, "memory_proposals", definition)
@@ -124,7 +125,7 @@ def parse_refusal(why: str) -> tuple[MemoryRule, str]:
     return RULES.get(sentence["rule"], MemoryRule.UNKNOWN), same_as
 
 
-def add(db: sqlite3.Connection, memory: Memory) -> Memory:
+def add(db: Database, memory: Memory) -> Memory:
     """Store a memory in its place in time, close the one that it replaces, and return it with its id.
 
     It replaces the one of the same owner, subject and attribute that holds at that time. A memory that is
@@ -135,7 +136,8 @@ def add(db: sqlite3.Connection, memory: Memory) -> Memory:
     same_line = [old for old in map(_from_row, same_owner) if old.line == memory.line]
     placed = place_memory(same_line, memory)
     stored = replace(placed.memory, id=memory.id or f"m-{uuid.uuid4().hex[:12]}")
-    used = "SELECT max(number) FROM (SELECT number FROM memories UNION ALL SELECT number FROM forgotten)"
+    numbers = "SELECT number FROM memories UNION ALL SELECT number FROM forgotten"
+    used = f"SELECT max(number) FROM ({numbers}) AS used"  # noqa: S608 (our own text)
     (last,) = db.execute(used).fetchone()
     checked_rows.insert(db, "memories", [_to_row((last or 0) + 1, stored)])
     if placed.closed is not None:
@@ -144,7 +146,7 @@ def add(db: sqlite3.Connection, memory: Memory) -> Memory:
     return stored
 
 
-def read(db: sqlite3.Connection, user: str | None, session: str | None) -> list[Memory]:
+def read(db: Database, user: str | None, session: str | None) -> list[Memory]:
     """Return memories by the time from which they hold, closed and expired ones included.
 
     Those of a user include what is known for everyone. None stands for every user, or every session.
@@ -156,7 +158,7 @@ def read(db: sqlite3.Connection, user: str | None, session: str | None) -> list[
     return [_from_row(row) for row in db.execute(f"{_READ} {where} ORDER BY since, number", values)]
 
 
-def find(db: sqlite3.Connection, ids: Sequence[str]) -> list[Memory]:
+def find(db: Database, ids: Sequence[str]) -> list[Memory]:
     """Return the memories with these ids, in their order.
 
     Raises UnknownMemory for an id that is not in the file, which says whether it was forgotten.
@@ -173,12 +175,12 @@ def find(db: sqlite3.Connection, ids: Sequence[str]) -> list[Memory]:
     return memories
 
 
-def read_forgotten(db: sqlite3.Connection) -> set[str]:
+def read_forgotten(db: Database) -> set[str]:
     """Return the ids of all forgotten memories."""
     return set(read_column(db, "SELECT memory FROM forgotten"))
 
 
-def remove(db: sqlite3.Connection, memory: Memory, author: str, at: str) -> None:
+def remove(db: Database, memory: Memory, author: str, at: str) -> None:
     """Delete a memory's row, and note in `forgotten` that it existed. `at` is the time in ISO 8601, UTC."""
     (number,) = read_column(db, _READ_NUMBER, [memory.id])
     checked_rows.delete(db, "memories", "number = ?", [number])
@@ -186,7 +188,7 @@ def remove(db: sqlite3.Connection, memory: Memory, author: str, at: str) -> None
 
 
 def note_forgotten(
-    db: sqlite3.Connection,
+    db: Database,
     *,
     ids: Sequence[str] = (),
     redacted: Mapping[str, int] | None = None,
@@ -208,7 +210,7 @@ def note_forgotten(
             checked_rows.insert(db, "forgotten", [row], key="number")
 
 
-def add_proposals(db: sqlite3.Connection, proposals: Iterable[MemoryProposal], at: str) -> None:
+def add_proposals(db: Database, proposals: Iterable[MemoryProposal], at: str) -> None:
     """Append proposed memories; `at` is the time in ISO 8601."""
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM memory_proposals").fetchone()
     rows = []
@@ -232,7 +234,7 @@ def add_proposals(db: sqlite3.Connection, proposals: Iterable[MemoryProposal], a
 
 
 def blank_proposals(
-    db: sqlite3.Connection, marker: str, *, user: str | None = None, memories: Iterable[str] = ()
+    db: Database, marker: str, *, user: str | None = None, memories: Iterable[str] = ()
 ) -> int:
     """Black out proposals, and return the number of rows. The rule that refused one stays.
 
@@ -252,13 +254,13 @@ def blank_proposals(
     return len(rows)
 
 
-def find_problems(db: sqlite3.Connection) -> Iterator[str]:
+def find_problems(db: Database) -> Iterator[str]:
     """Yield what is wrong beyond single rows: a number used twice, or two memories that hold at once.
 
     Missing rows are reported by the seals.
     """
     used = "SELECT number FROM memories UNION ALL SELECT number FROM forgotten"
-    (missing,) = db.execute(f"SELECT coalesce(max(number), 0) - count(*) FROM ({used})").fetchone()  # noqa: S608
+    (missing,) = db.execute(f"SELECT coalesce(max(number), 0) - count(*) FROM ({used}) AS used").fetchone()  # noqa: S608
     if missing < 0:
         yield "A memory is kept twice."
     for first, second in find_overlaps(read(db, None, None)):

@@ -7,12 +7,12 @@ in JSON reads back unchanged. NaN is not JSON and is refused, so that every JSON
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ace.errors import FormatError
+from ace.store.store_database import Sql
 from ace.text.character_pairs import list_query_terms
 
 
@@ -37,9 +37,7 @@ def parse_strings(text: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def read_column(
-    db: sqlite3.Connection, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
-) -> list[Any]:
+def read_column(db: Sql, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
     """Return the values of a query with one column, in order. Raises ValueError for one with several."""
     return [value for (value,) in db.execute(sql, values)]
 

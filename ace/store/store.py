@@ -7,34 +7,37 @@ that opened it and works on one branch; any number of stores, threads and proces
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from ace.errors import MergeConflict, StoreConflict, StoreError
 from ace.playbook.alias import Alias
-from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import diff
 from ace.playbook.model import Add, Delta, Merge, Playbook, Remove, Revise
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
-from ace.runs.records import Branch, Commit, Problem, Proposal, Tag, Version
+from ace.runs.records import Commit, Proposal, Version
 from ace.safety.secrets import hide_secrets
 from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
-from ace.store.connection import PlaybookConnection, connect
-from ace.store.integrity import backup, verify
+from ace.store.bullet_history import move
+from ace.store.connection import connect, do_again
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
-from ace.store.store_bullets import BulletStore, Ref
+from ace.store.store_bullets import Ref
+from ace.store.store_database import Database, Place, Rows, parse_place
 from ace.store.store_memories import MemoryStore
+from ace.store.store_names import NameStore
 from ace.store.store_runs import RunStore, add_step, read_run
+from ace.store.store_transfer import TransferStore
 from ace.store.versions import Head
 from ace.task.types import Episode
 
+ENDLESS = 2**62  # more versions than there will be
+Since = tuple[Rows, Rows]
 _CACHED = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
 
 
-class Store(BulletStore, MemoryStore, RunStore):
+class Store(NameStore, MemoryStore, RunStore, TransferStore):
     """Keep a playbook with its history. Use as a context manager, or call `close()`.
 
     `path` is its file. Every method raises StoreBusy where another
@@ -43,13 +46,14 @@ class Store(BulletStore, MemoryStore, RunStore):
     is not there raises UnknownVersion.
     """
 
-    def __init__(self, db: PlaybookConnection, path: Path, branch: str = lineage.MAIN) -> None:
+    def __init__(self, db: Database, path: Place, branch: str = lineage.MAIN) -> None:
         """Take over an open connection. `Store.open` makes one."""
         super().__init__(db, path)
         self.branch_name = branch
         """The branch that it works on."""
         self._head: Head | None = None  # the newest that was read whole
         self._past: dict[int, Playbook] = {}
+        self._is_shared = False  # others had written when this store last did
 
     def _repr_html_(self) -> str:
         """Return the live bullets at the head as a table for a notebook; every text is escaped.
@@ -70,7 +74,7 @@ class Store(BulletStore, MemoryStore, RunStore):
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: str | Place,
         *,
         create: bool = True,
         read_only: bool = False,
@@ -80,14 +84,16 @@ class Store(BulletStore, MemoryStore, RunStore):
     ) -> Store:
         """Open `path`, creating it if need be. `timeout`: seconds to wait for another process's write.
 
+        `path` is a file, or `postgresql://USER@HOST/DATABASE`, with `?schema=NAME` for one of a name.
+
         With `shared` any thread may use it, one at a time: the caller sees to that.
         `branch` is the one that `head`, `commit`, `revert` and `merge` work on; a new file has only main.
         A file of an older release is migrated; with `read_only` it is read as if it were. Raises NotAPlaybook
         for any other file, NewerSchema for a file of a later release, UnknownVersion for an unknown branch.
         """
-        path, create = Path(path), create and branch == lineage.MAIN
-        db = connect(path, create=create, read_only=read_only, timeout=timeout, shared=shared)
-        store = cls(db, path, branch)
+        place, create = parse_place(path), create and branch == lineage.MAIN
+        db = connect(place, create=create, read_only=read_only, timeout=timeout, shared=shared)
+        store = cls(db, place, branch)
         try:
             if branch != lineage.MAIN:
                 store.head()  # a branch that is not there is refused now, not after an hour
@@ -112,11 +118,6 @@ class Store(BulletStore, MemoryStore, RunStore):
             if version is None:
                 return self._read_head(db).playbook
             return self._checkout(db, lineage.resolve(db, version))
-
-    def find_version(self, version: Ref) -> int:
-        """Return the number of a version, which is named by number, branch or tag. Raises UnknownVersion."""
-        with self._reading() as db:
-            return lineage.resolve(db, version)
 
     def commit(
         self,
@@ -156,9 +157,10 @@ class Store(BulletStore, MemoryStore, RunStore):
             for operation in delta
         )
         with self._writing() as db:
-            head = self._read_head(db) if whole else self._read_touched(db, delta, aliases)
-            at = head.version.number
-            versions.check_rebase(db, at if expect is None else expect, at, delta)
+            ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
+            head, is_whole, since = self._choose_head(db, ids, whole, expect)
+            base = head.version.number if expect is None else expect
+            versions.check_rebase(db, base, head.branch, delta, since)
             if run is not None:
                 read_run(db, run)  # raises for an unknown one
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
@@ -174,7 +176,8 @@ class Store(BulletStore, MemoryStore, RunStore):
                 add_step(db, run, step, number)
         self._seen = number  # after COMMIT: a transaction that fails must not move it
         if whole:
-            self._head, self._seen = head, head.version.number
+            self._head = head = head if is_whole else do_again(partial(self._catch_up, head))
+            self._seen = number
         return Commit(head.version, head.playbook, rejections)
 
     def revert(self, to: Ref, *, author: str, reason: str, expect: int | None = None) -> Commit:
@@ -259,27 +262,12 @@ class Store(BulletStore, MemoryStore, RunStore):
             line = lineage.trace_line(db, self._resolve(db, version))
             return versions.read_log(db, line, limit)
 
-    def operations(self, version: Ref, most: int = -1) -> Delta:
-        """Return the operations that a version applied, in order; version 0 applied none."""
-        with self._reading() as db:
-            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version), most))
-
     def diff(self, a: Ref, b: Ref) -> Delta:
         """Return a delta that leads from version `a` to version `b`, on whatever branches they are."""
         with self._reading() as db:
             first = lineage.resolve(db, a)
             second = lineage.resolve(db, b)
             return diff(self._checkout(db, first), self._checkout(db, second))
-
-    # Names
-
-    def branch(self, name: str, at: Ref | None = None) -> Branch:
-        """Begin a branch at a version: the head by default. Call `switch` to work on it.
-
-        Raises InputError for a name that a branch or tag has already, or that cannot name a version.
-        """
-        with self._writing() as db:
-            return lineage.add_branch(db, name, self._resolve(db, at))
 
     def switch(self, branch: str) -> Version:
         """Work on another branch from now on, and return its head. Raises UnknownVersion."""
@@ -290,48 +278,26 @@ class Store(BulletStore, MemoryStore, RunStore):
             self.branch_name, self._head = branch, None
             return versions.read(db, self._resolve(db, None))
 
-    def branches(self) -> list[Branch]:
-        """Return all branches: main first, then by age."""
-        with self._reading() as db:
-            return lineage.read_branches(db)
-
-    def tag(self, name: str, version: Ref | None = None) -> Tag:
-        """Name a version, the head by default. An existing tag moves; where it stood stays on record.
-
-        Raises InputError for the name of a branch, or a name that cannot name a version.
-        """
-        with self._writing() as db:
-            lineage.set_tag(db, name, self._resolve(db, version))
-            return next(tag for tag in lineage.read_tags(db) if tag.name == name)
-
-    def untag(self, name: str) -> None:
-        """Take a tag away. The version stays. Raises UnknownVersion for a tag that is not there."""
-        with self._writing() as db:
-            lineage.set_tag(db, name, None)
-
-    def tags(self) -> list[Tag]:
-        """Return all tags by name."""
-        with self._reading() as db:
-            return lineage.read_tags(db)
-
-    # Integrity
-
-    def verify(self) -> list[Problem]:
-        """Derive everything in the file again, and return what differs. An empty list means a sound file.
-
-        It folds the whole history, recomputes every hash and checksum, and counts the rows of every table.
-        """
-        with self._reading() as db:
-            return list(verify.find_problems(db))
-
-    def backup(self, target: str | Path) -> Path:
-        """Copy the file as it is at this moment, while others go on writing, and return `target`.
-
-        Raises InputError where `target` exists. `ace.store.restore` puts a backup back.
-        """
-        return backup.write(self._db, Path(target))
-
     # Inside
+
+    def _look_again(self, db: Database) -> None:
+        """Drop what is in memory. Raises StoreConflict where the head that was seen is gone.
+
+        A server that crashes loses commits that nobody was told are kept; this store may have read one.
+        """
+        super()._look_again(db)
+        head = self._head
+        self._drop_cache()
+        if head is not None:
+            sql = "SELECT hash FROM versions WHERE number = ?"
+            if db.execute(sql, [head.version.number]).fetchone() != (head.version.hash,):
+                raise StoreConflict(
+                    f"{self.path} has lost version {head.version.number} in a crash, before it was kept.",
+                    hint="Read the playbook again, decide again, and commit that.",
+                    expected=head.version.number,
+                    found=lineage.read_branch(db, self.branch_name).version,
+                    bullets=(),
+                )
 
     def _remove_bullets(self, matcher: TextMatcher, author: str) -> None:
         """Remove bullets that hold a forgotten text, on every branch: without it they would say nothing."""
@@ -355,24 +321,55 @@ class Store(BulletStore, MemoryStore, RunStore):
         if len(self._past) > _CACHED:
             del self._past[next(iter(self._past))]
 
-    def _read_touched(self, db: sqlite3.Connection, delta: Delta, aliases: Sequence[Alias]) -> Head:
-        """Return the head with only those bullets that a commit looks at."""
-        branch = lineage.read_branch(db, self.branch_name)
-        ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
-        playbook = bullet_history.read_part(db, branch.version, ids)
-        return Head(branch, versions.read(db, branch.version), playbook)
+    def _choose_head(
+        self, db: Database, ids: Collection[str], whole: bool, base: int | None
+    ) -> tuple[Head, bool, Since | None]:
+        """Return the head that a commit goes on from, whether it is whole, and what came after `base`.
 
-    def _read_head(self, db: sqlite3.Connection) -> Head:
+        It is whole where that is wanted and in memory. Otherwise others have written, or nothing was read
+        yet: then only bullets with these ids are read, and of main all at once, because others wait.
+        """
+        known = self._head
+        line = ((lineage.MAIN, ENDLESS),)  # nothing of main is behind its head, while this one writes
+        since, asked, part = None, None, None
+        state = db.execute(versions.BRANCH, [self.branch_name])
+        if self.branch_name == lineage.MAIN and (not whole or known is None or self._is_shared):
+            since = None if base is None else versions.ask_since(db, base, line)
+            asked, part = db.execute(versions.MAIN_HEAD), bullet_history.ask_part(db, line, ids)
+        branch, next_number, checksum = versions.read_branch_state(db, self.branch_name, state)
+        self._is_shared = known is not None and known.version.number != branch.version
+        if whole and known is not None and not self._is_shared:
+            return Head(branch, known.version, known.playbook, next_number, checksum), True, since
+        version = versions.read(db, branch.version, asked)
+        if part is None:
+            playbook = bullet_history.read_part(db, branch.version, ids, branch)
+        else:
+            playbook = bullet_history.read_asked(part, branch.version)
+        return Head(branch, version, playbook, next_number, checksum), False, since
+
+    def _catch_up(self, head: Head) -> Head:
+        """Return the head that this store has just committed with its whole playbook. Harmless twice."""
+        known = self._head
+        with self._reading() as db:
+            if known is not None and known.branch.name == head.branch.name and head.branch.base is None:
+                here, there = known.version.number, head.version.number
+                return replace(head, playbook=move(db, known.playbook, here, there, head.branch))
+            return replace(head, playbook=self._checkout(db, head.version.number))
+
+    def _read_head(self, db: Database) -> Head:
         """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
-        branch = lineage.read_branch(db, self.branch_name)
+        branch, next_number, checksum = versions.read_branch_state(db, self.branch_name)
         head = self._head
         if head is None or head.version.number != branch.version:
             playbook = self._checkout(db, branch.version)
-            self._head = head = Head(branch, versions.read(db, branch.version), playbook)
+            version = versions.read(db, branch.version)
+        else:
+            playbook, version = head.playbook, head.version
+        self._head = head = Head(branch, version, playbook, next_number, checksum)
         self._seen = branch.version
         return head
 
-    def _checkout(self, db: sqlite3.Connection, number: int) -> Playbook:
+    def _checkout(self, db: Database, number: int) -> Playbook:
         """Return a version from memory. Or move to it from the nearest one that is there.
 
         Main's table is another place to start from, where that is cheaper.
@@ -383,10 +380,12 @@ class Store(BulletStore, MemoryStore, RunStore):
         if number in playbooks:
             return playbooks[number]
 
-        costs = {}  # version in memory -> about as many versions as lie on the way from it
+        costs = {}  # version in memory -> about as many versions, or new bullets, as lie on the way from it
         for start in playbooks:
             costs[start] = max(start, number) - lineage.last_common(db, start, number)
-        costs[0] = max(costs[0], bullet_history.next_position(db, number))  # a version may add many bullets
+        position = bullet_history.next_position(db, number)  # a version may add many bullets
+        for start, playbook in playbooks.items():
+            costs[start] = max(costs[start], abs(position - playbook.next_position))
         nearest = min(costs, key=costs.__getitem__)
         main = lineage.read_branch(db, lineage.MAIN).version
         if main not in playbooks:
@@ -395,6 +394,6 @@ class Store(BulletStore, MemoryStore, RunStore):
                 nearest = main
                 playbooks[main] = bullet_history.read_main(db, main)
                 self._cache(main, playbooks[main])
-        playbook = bullet_history.move(db, playbooks[nearest], nearest, number)
+        playbook = move(db, playbooks[nearest], nearest, number)
         self._cache(number, playbook)
         return playbook

@@ -6,15 +6,17 @@ about runs.
 
 from __future__ import annotations
 
-import sqlite3
+import time
 from collections.abc import Iterable
 
 from ace.playbook.alias import Alias
-from ace.playbook.model import Bullet, Playbook, Status
-from ace.runs.records import Touch
+from ace.playbook.codec import delta_from_json
+from ace.playbook.model import Bullet, Delta, Playbook, Status
+from ace.runs.records import Touch, Version
 from ace.store import bullet_history, lineage, versions
 from ace.store.connection import OpenFile
 from ace.store.sqlite_text import to_json
+from ace.store.store_database import Database
 
 Ref = int | str
 """A version: its number, or the name of a branch or tag."""
@@ -41,6 +43,19 @@ class BulletStore(OpenFile):
     branch_name: str
     _seen: int | None = None  # the head's number when this store last looked
 
+    def wait_for_head(self, after: int, *, seconds: float) -> Version | None:
+        """Wait until the branch has a version newer than `after`, and return it; None when the time is up."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with self._reading() as db:
+                head = versions.read(db, self._resolve(db, None))
+            left = deadline - time.monotonic()
+            if head.number > after:
+                return head
+            if left <= 0:
+                return None
+            self._db.wait_for_change(left)
+
     def checkout_part(self, ids: Iterable[str], version: Ref | None = None) -> Playbook:
         """Return the part of a playbook that holds these bullets and all section names.
 
@@ -48,6 +63,11 @@ class BulletStore(OpenFile):
         """
         with self._reading() as db:
             return bullet_history.read_part(db, self._resolve(db, version), ids)
+
+    def operations(self, version: Ref, most: int = -1) -> Delta:
+        """Return the operations that a version applied, in order; version 0 applied none."""
+        with self._reading() as db:
+            return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version), most))
 
     def list_ids(self, beginning: str = "", version: Ref | None = None) -> dict[str, Status]:
         """Return the ids that begin so, removed ones too, in their order, with the status of each."""
@@ -104,7 +124,7 @@ class BulletStore(OpenFile):
         with self._reading() as db:
             return [Alias(*row) for row in db.execute(sql, {"alias": alias, "bullet": bullet})]
 
-    def _resolve(self, db: sqlite3.Connection, version: Ref | None) -> int:
+    def _resolve(self, db: Database, version: Ref | None) -> int:
         """Return the number of a version; the head by default, which counts as seen then."""
         if version is not None:
             return lineage.resolve(db, version)

@@ -20,7 +20,7 @@ from ace.memory.conversation import Conversation
 from ace.runs.records import Forgotten, Imported
 from ace.safety.secrets import SECRET_MARK, hide_secrets
 from ace.store import checked_rows, memory_rows
-from ace.store.connection import OpenFile, typed_errors
+from ace.store.connection import OpenFile
 from ace.store.integrity import forget
 from ace.store.integrity.redact import Show, TextMatcher, compile_matcher, show_nothing
 from ace.store.sqlite_text import now, read_column, to_text
@@ -162,7 +162,8 @@ class MemoryStore(OpenFile):
     def memory_proposals(self, user: str | None = None) -> list[MemoryProposal]:
         """Return the memories that models proposed, in order, each with the decision on it."""
         columns = "user, session, conversation, proposal, outcome, why, memory, author, rule, same_as"
-        sql = f"SELECT {columns} FROM memory_proposals WHERE :user IS NULL OR user = :user ORDER BY id"  # noqa: S608
+        sql = f"""SELECT {columns} FROM memory_proposals
+            WHERE CAST(:user AS TEXT) IS NULL OR user = :user ORDER BY id"""  # noqa: S608 (our own names)
         proposals = []
         with self._reading() as db:
             for row in db.execute(sql, {"user": user}):
@@ -207,15 +208,17 @@ class MemoryStore(OpenFile):
         with self._reading() as db:
             texts = forget.list_texts(memory_rows.find(db, wanted), also)
         self._remove_bullets(compile_matcher(texts), author)
-        self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
         with self._writing() as db:
+            db.allow_rewriting()
             memories = memory_rows.find(db, wanted)
             tables = forget.forget_in_tables(db, memories, texts, author, show)
             memory_rows.note_forgotten(db, ids=[memory.id for memory in memories], redacted=tables.redacted)
             exports = read_column(db, "SELECT path FROM memory_exports GROUP BY path ORDER BY min(id)")
         self._drop_cache()
         written, failed = forget.forget_in_exports(map(Path, exports), memories, tables.matcher)
-        copies = forget.find_in_copies(self.path, tables.matcher)
+        copies: tuple[str, ...] = (f"{self.path}: the server's write-ahead log, and its backups",)
+        if isinstance(self.path, Path):
+            copies = forget.find_in_copies(self.path, tables.matcher)
         return Forgotten(
             memories=tuple(wanted),
             redacted=tables.redacted,
@@ -234,14 +237,11 @@ class MemoryStore(OpenFile):
         Return False while another process has it open. Otherwise mark the forgotten memories as scrubbed.
         """
         try:
-            with typed_errors(self.path):
-                self._db.execute("PRAGMA secure_delete = ON")
-                self._db.execute("PRAGMA temp_store = MEMORY")  # VACUUM's copy must not stay on a disk
-                self._db.execute("VACUUM")
-                busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            with self._db.typed_errors(self.path):
+                scrubbed = self._db.scrub()
         except StoreBusy:
             return False
-        if busy:
+        if not scrubbed:
             return False
         with self._writing() as db:
             memory_rows.note_forgotten(db, scrubbed=True)

@@ -7,10 +7,11 @@ the transaction of their version. Knows nothing about playbooks.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreError, UnknownVersion
@@ -29,11 +30,12 @@ from ace.runs.records import (
 )
 from ace.store import call_rows, checked_rows, episode_events, episode_rows
 from ace.store.call_journal import CallJournal
-from ace.store.connection import OpenFile, typed_errors
+from ace.store.connection import OpenFile
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
 from ace.store.sqlite_text import now, parse_strings, read_column, to_json
+from ace.store.store_database import Database
 from ace.task.types import Episode
 
 if TYPE_CHECKING:
@@ -43,14 +45,15 @@ _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
 _REASONS = {reason.value: reason for reason in Reason}
 _FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created, score, unjudged
-FROM feedback WHERE id > :after AND (:task IS NULL OR run IN (SELECT id FROM runs WHERE task = :task))
+FROM feedback WHERE id > :after
+AND (CAST(:task AS TEXT) IS NULL OR run IN (SELECT id FROM runs WHERE task = :task))
 ORDER BY id"""
 _TOTALS = """SELECT coalesce(sum(calls), 0), coalesce(sum(prompt_tokens + completion_tokens), 0),
 coalesce(max(started + seconds), 0.0) FROM calls WHERE run = ?"""
 _QUESTIONS = """SELECT sample_id, question FROM episodes
 WHERE run = :run AND sample_id IN (SELECT value FROM json_each(:samples))"""
 # The payload of a step names the feedback that was learned from.
-_LEARNED = "SELECT value FROM steps, json_each(steps.payload, '$.feedback')"
+_LEARNED = "SELECT CAST(value AS BIGINT) FROM steps, json_each(steps.payload, '$.feedback')"
 
 
 class RunStore(OpenFile):
@@ -60,6 +63,13 @@ class RunStore(OpenFile):
     """
 
     branch_name: str
+
+    def lead(self) -> AbstractContextManager[None]:
+        """Be the only learner on the branch of a server until the block ends.
+
+        Raises StoreBusy, which says who learns there. Files on a machine are shared without it.
+        """
+        return self._db.lead(self.branch_name)
 
     def start_run(self, kind: str, task: str, config: dict[str, Any]) -> int:
         """Begin a run, and return its number.
@@ -161,7 +171,7 @@ class RunStore(OpenFile):
 
         A reason that only a later release knows reads as unknown.
         """
-        sql = f"""{_PROPOSALS} WHERE (:run IS NULL OR run = :run)
+        sql = f"""{_PROPOSALS} WHERE (CAST(:run AS BIGINT) IS NULL OR run = :run)
             AND (:reasons = '[]' OR reason IN (SELECT value FROM json_each(:reasons))) ORDER BY rowid"""  # noqa: S608 (our own text)
         values = {"run": run, "reasons": to_json([reason.value for reason in reasons])}
         proposals = []
@@ -318,18 +328,19 @@ class RunStore(OpenFile):
                 return pruned
         while runs:
             with self._writing() as db:
+                db.allow_rewriting()
                 pruned += prune.prune_some(db, runs, citations)
             show(total - len(runs), total)
         if not vacuum:
             return pruned
-        size = self.path.stat().st_size
-        with typed_errors(self.path):
-            self._db.execute("VACUUM")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return replace(pruned, returned=max(0, size - self.path.stat().st_size))
+        size = self.path.stat().st_size if isinstance(self.path, Path) else 0
+        with self._db.typed_errors(self.path):
+            self._db.scrub()
+        after = self.path.stat().st_size if isinstance(self.path, Path) else 0
+        return replace(pruned, returned=max(0, size - after))
 
 
-def read_run(db: sqlite3.Connection, run: int) -> Run:
+def read_run(db: Database, run: int) -> Run:
     """Return a run. Raises UnknownVersion where there is none of this number."""
     row = db.execute(f"{_RUNS} WHERE id = ?", [run]).fetchone()
     if row is None:
@@ -337,9 +348,7 @@ def read_run(db: sqlite3.Connection, run: int) -> Run:
     return _row_to_run(row)
 
 
-def add_step(
-    db: sqlite3.Connection, run: int | None, step: tuple[int, str, dict[str, Any]], version: int
-) -> None:
+def add_step(db: Database, run: int | None, step: tuple[int, str, dict[str, Any]], version: int) -> None:
     """Append a step (number, phase, payload) to a run's journal; `version` is the head after it.
 
     Raises StoreError without a run, ValueError for a payload that is not JSON.

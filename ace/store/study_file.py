@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, NewerSchema, StoreBusy, StoreError, StoreUnwritable
-from ace.store.connection import ErrorKind, convert_error, transaction
+from ace.store.sqlite_connection import ErrorKind, convert_error, transaction
 from ace.store.sqlite_text import now, to_json, to_text
 from ace.text.plain_file import find_obstacle
 

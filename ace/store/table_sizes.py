@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from ace.store.connection import connect, typed_errors
+from ace.store.sqlite_connection import open_file, typed_errors
 
 _SAMPLED = 500  # rows of a table by which its bytes are estimated
 _ROW_BYTES = 12  # of a row's own: its length, its number, the types of its values; about
@@ -52,7 +52,7 @@ def read_table_sizes(path: Path) -> FileSizes:
 
     Raises StoreError where it is no playbook, as `Store.open` does.
     """
-    db = connect(path, create=False, read_only=True, timeout=10.0)
+    db = open_file(path, create=False, read_only=True, timeout=10.0)
     try:
         with typed_errors(path):
             names = db.execute(_NAMES).fetchall()

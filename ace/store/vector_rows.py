@@ -8,12 +8,13 @@ used, and is named by `verify`. Functions over a connection that is already insi
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from ace.store.store_database import Database
+
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from sqlite_utils import Database as SqliteUtils
 
 TABLES = (
     """CREATE TABLE vectors (              -- of bullets' texts; they can be computed again
@@ -29,22 +30,24 @@ _CHECKED = """CREATE TABLE vectors (              -- of bullets' texts; they can
     checksum TEXT NOT NULL             -- of the other values: a row without it is not used
 ) STRICT, WITHOUT ROWID"""
 _READ = "SELECT text, vector, checksum FROM vectors WHERE embedder = ?"
-_WRITE = "INSERT OR REPLACE INTO vectors (text, embedder, vector, checksum) VALUES (?, ?, ?, ?)"
+_WRITE = """INSERT INTO vectors (text, embedder, vector, checksum) VALUES (?, ?, ?, ?)
+ON CONFLICT (text) DO UPDATE SET
+    embedder = excluded.embedder, vector = excluded.vector, checksum = excluded.checksum"""
 
 
-def m008_vectors(db: Database) -> None:
+def m008_vectors(db: SqliteUtils) -> None:
     """Create the table of vectors."""
     for statement in TABLES:
         db.execute(statement)
 
 
-def m014_checked_vectors(db: Database) -> None:
+def m014_checked_vectors(db: SqliteUtils) -> None:
     """Give vectors a checksum. Those without can be anybody's, so they are computed again."""
     db.execute("DROP TABLE vectors")
     db.execute(_CHECKED)
 
 
-def read(db: sqlite3.Connection, embedder: str) -> dict[str, bytes]:
+def read(db: Database, embedder: str) -> dict[str, bytes]:
     """Return the vectors of one model: SHA-256 of the text -> float32, little-endian.
 
     Rows that do not match their checksum are left out.
@@ -56,7 +59,7 @@ def read(db: sqlite3.Connection, embedder: str) -> dict[str, bytes]:
     return vectors
 
 
-def add(db: sqlite3.Connection, embedder: str, vectors: Iterable[tuple[str, bytes]]) -> None:
+def add(db: Database, embedder: str, vectors: Iterable[tuple[str, bytes]]) -> None:
     """Store vectors (SHA-256 of the text, float32 in little-endian order) that `embedder` computed.
 
     They replace those that another model computed for the same texts.
@@ -70,7 +73,7 @@ def hash_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def find_problems(db: sqlite3.Connection) -> Iterator[str]:
+def find_problems(db: Database) -> Iterator[str]:
     """Yield a sentence for each vector that was changed, or is of a text that no bullet ever had."""
     rows = db.execute("SELECT text, embedder, vector, checksum FROM vectors").fetchall()
     known = set[str]()

@@ -6,7 +6,6 @@ size of its delta, on every branch.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 
@@ -17,9 +16,15 @@ from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
 from ace.runs.records import Branch, Touch, Version
 from ace.store import bullet_history, checked_rows, lineage
 from ace.store.sqlite_text import now, parse_strings, read_column, to_text
+from ace.store.store_database import Database, Rows
 
 _VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
     (SELECT count(*) FROM operations WHERE version = number) FROM versions"""
+
+BRANCH = """SELECT name, version, base, created, checksum, (SELECT max(number) + 1 FROM versions)
+FROM branches WHERE name = ?"""
+
+MAIN_HEAD = f"{_VERSIONS} WHERE number = (SELECT version FROM branches WHERE name = 'main')"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +35,41 @@ class Head:
     version: Version
     playbook: Playbook
 
+    next_number: int
+    """That of the next version, of whatever branch, while nobody else writes."""
 
-def read(db: sqlite3.Connection, number: int) -> Version:
+    checksum: str
+    """Of the branch's row."""
+
+
+def ask(db: Database, number: int) -> Rows:
+    """Ask for a version, whose one row `read` takes; meanwhile more can be asked for."""
+    return db.execute(f"{_VERSIONS} WHERE number = ?", [number])
+
+
+def read(db: Database, number: int, asked: Rows | None = None) -> Version:
     """Return a version. Raises UnknownVersion, which lists what there is."""
-    row = db.execute(f"{_VERSIONS} WHERE number = ?", [number]).fetchone()
+    row = (asked or ask(db, number)).fetchone()
     if row is None:
         lineage.resolve(db, number)  # raises
     return Version(*row)
 
 
-def read_log(db: sqlite3.Connection, line: lineage.Line | None, limit: int | None) -> list[Version]:
+def read_branch_state(db: Database, name: str, asked: Rows | None = None) -> tuple[Branch, int, str]:
+    """Return a branch, the number of the next version, and the checksum of the branch's row, in one look.
+
+    `asked` is the answer to `BRANCH`, where that was asked for already.
+    """
+    row = (asked or db.execute(BRANCH, [name])).fetchone()
+    if row is None:
+        lineage.read_branch(db, name)  # raises
+    *branch, checksum, number = row
+    return Branch(*branch), int(number), str(checksum)
+
+
+def read_log(db: Database, line: lineage.Line | None, limit: int | None) -> list[Version]:
     """Return versions, newest first: those of a line, or all where it is None; `limit` bounds them."""
-    condition, values = "1", list[str | int]()
+    condition, values = "1 = 1", list[str | int]()
     if line is not None:
         condition, values = lineage.line_condition(line, "number")
     if limit is None:
@@ -50,7 +78,7 @@ def read_log(db: sqlite3.Connection, line: lineage.Line | None, limit: int | Non
     return [Version(*row) for row in db.execute(sql, [*values, limit])]
 
 
-def read_delta_json(db: sqlite3.Connection, version: int, most: int = -1) -> str:
+def read_delta_json(db: Database, version: int, most: int = -1) -> str:
     """Return the operations that a version applied, in order, as canonical JSON: what its hash covers.
 
     `most` bounds their number; -1 is no bound.
@@ -59,7 +87,7 @@ def read_delta_json(db: sqlite3.Connection, version: int, most: int = -1) -> str
     return f"[{','.join(read_column(db, sql, [version, most]))}]"
 
 
-def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
+def blame(db: Database, bullet: str) -> list[Touch]:
     """Return every operation that touched a bullet, on any branch, oldest first.
 
     Raises UnknownVersion for a bullet that never was.
@@ -83,9 +111,7 @@ def blame(db: sqlite3.Connection, bullet: str) -> list[Touch]:
     return touches
 
 
-def _read_grounds(
-    db: sqlite3.Connection, version: Version, operation: Operation, bullet: str
-) -> tuple[str, ...]:
+def _read_grounds(db: Database, version: Version, operation: Operation, bullet: str) -> tuple[str, ...]:
     """Return the episodes that an operation cites, then those of the proposal that it came from."""
     episodes = list(getattr(operation, "provenance", None) or ())
     sql = """SELECT delta, episodes FROM proposals
@@ -96,19 +122,31 @@ def _read_grounds(
     return tuple(dict.fromkeys(episodes))
 
 
-def check_rebase(db: sqlite3.Connection, base: int, head: int, delta: Delta) -> None:
-    """Raise StoreConflict if a delta decided on version `base` no longer holds at version `head`.
+def ask_since(db: Database, base: int, line: lineage.Line) -> tuple[Rows, Rows]:
+    """Ask for version `base`, and for the operations of a line since then."""
+    condition, values = lineage.line_condition(line, "number")
+    sql = f"""SELECT operation FROM operations JOIN versions ON number = version
+        WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
+    return ask(db, base), db.execute(sql, [base, *values])
+
+
+def check_rebase(
+    db: Database, base: int, branch: Branch, delta: Delta, since: tuple[Rows, Rows] | None = None
+) -> None:
+    """Raise StoreConflict if a delta decided on version `base` no longer holds at the head of a branch.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
     order. A vote on a bullet that was removed is rejected like any operation that cannot apply. The error's
-    details name the bullets; there are none where `base` is not behind `head` at all. Raises UnknownVersion
-    for a base that is not there.
+    details name the bullets; there are none where `base` is not behind the head at all. `since` is what
+    `ask_since` has asked for, if it has. Raises UnknownVersion for a base that is not there.
     """
+    head = branch.version
     if base == head:
         return
-    read(db, base)
-    line = lineage.trace_line(db, head)
-    if lineage.last_common(db, base, head) != base:
+    line = lineage.trace_line(db, head, branch)
+    asked, operations = since or ask_since(db, base, line)
+    own_branch = read(db, base, asked).branch
+    if not any(name == own_branch and base <= last for name, last in line):
         raise StoreConflict(
             f"Version {base} is not behind version {head} of branch {line[0][0]}.",
             hint="Decide on a version of this branch, or merge the other branch.",
@@ -116,12 +154,9 @@ def check_rebase(db: sqlite3.Connection, base: int, head: int, delta: Delta) -> 
             found=head,
             bullets=(),
         )
-    condition, values = lineage.line_condition(line, "number")
-    sql = f"""SELECT operation FROM operations JOIN versions ON number = version
-        WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
-    since = delta_from_json(f"[{','.join(read_column(db, sql, [base, *values]))}]")
+    later = delta_from_json(f"[{','.join(text for (text,) in operations)}]")
     edited = touched_by(operation for operation in delta if not isinstance(operation, Vote))
-    edited_since = touched_by(operation for operation in since if not isinstance(operation, Vote))
+    edited_since = touched_by(operation for operation in later if not isinstance(operation, Vote))
     bullets = tuple(sorted(edited & edited_since))
     if bullets:
         raise StoreConflict(
@@ -134,7 +169,7 @@ def check_rebase(db: sqlite3.Connection, base: int, head: int, delta: Delta) -> 
 
 
 def append(
-    db: sqlite3.Connection,
+    db: Database,
     head: Head,
     delta: Delta,
     *,
@@ -159,7 +194,7 @@ def append(
     if not applied and not merged:
         return head, tuple(rejections)
 
-    (number,) = db.execute("SELECT max(number) + 1 FROM versions").fetchone()
+    number = head.next_number
     author, reason = to_text(author), to_text(reason)
     parents = head.version.hash
     if merged:
@@ -184,8 +219,8 @@ def append(
     db.executemany("INSERT INTO operations VALUES (?, ?, ?, ?, ?)", rows)
     bullet_history.record(db, version, head.playbook, after, sorted(touched_by(applied)))
     branch = replace(head.branch, version=number)
-    checked_rows.insert(db, "branches", [astuple(branch)], key="name")
-    return Head(branch, version, after), tuple(rejections)
+    checked_rows.insert(db, "branches", [astuple(branch)], key="name", replaced=[head.checksum])
+    return Head(branch, version, after, number + 1, ""), tuple(rejections)
 
 
 def touched_by(operations: Iterable[Operation]) -> set[str]:

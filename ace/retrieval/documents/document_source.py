@@ -14,6 +14,7 @@ from ace.context.item import Item, Trust
 from ace.retrieval.documents.document_folder import list_documents
 from ace.retrieval.documents.document_index import DocumentIndex, IndexReport, Progress
 from ace.retrieval.documents.document_search import DocumentSearch
+from ace.store.store_database import Place, name_beside, parse_place
 from ace.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -82,7 +83,6 @@ class DocumentSource:
         return items
 
 
-def locate_index(playbook: str | Path) -> Path:
+def locate_index(playbook: str | Place) -> Path:
     """Return the path of the index of a task's documents: beside its playbook, `capitals.documents.db`."""
-    path = Path(playbook)
-    return path.with_name(f"{path.stem}{INDEX_SUFFIX}")
+    return name_beside(parse_place(playbook), INDEX_SUFFIX)

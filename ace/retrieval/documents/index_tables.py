@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ace.errors import DocumentsError, NewerSchema, StoreBusy, StoreUnwritable
-from ace.store.connection import ErrorKind, convert_error, transaction
+from ace.store.sqlite_connection import ErrorKind, convert_error, transaction
 from ace.text.plain_file import find_obstacle
 
 APPLICATION_ID = int.from_bytes(b"aced")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from threading import Lock
 
 from immutables import Map
@@ -15,6 +14,7 @@ from ace.retrieval.vector_cache import VectorCache
 from ace.servers.books import Books
 from ace.servers.review.conflict_search import ConflictSearch
 from ace.store.store import Store
+from ace.store.store_database import Place
 
 _REMEMBERED = 4  # playbooks
 
@@ -30,7 +30,7 @@ class Library:
         self.conflicts = ConflictSearch()
         # By hash, which covers everything that is in one; with its live bullets in their order.
         self._playbooks: dict[str, tuple[Playbook, tuple[Bullet, ...]]] = {}
-        self._selectors: dict[Path, HybridSelector] = {}
+        self._selectors: dict[Place, HybridSelector] = {}
         self._lock = Lock()
 
     def checkout(self, store: Store) -> tuple[Playbook, tuple[Bullet, ...]]:

@@ -6,19 +6,19 @@ Knows nothing about tables; `verify` says whether a copy is whole.
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ace.errors import InputError, NotAPlaybook, StoreBusy
-from ace.store.connection import exclusive_access, typed_errors
+from ace.store.sqlite_connection import exclusive_access, typed_errors
+from ace.store.store_database import Database, Place, parse_place
 
 _FREE_NAME = "Give a name that is free: nothing is overwritten."
 _SIDE_FILES = ("", "-wal", "-shm")  # what SQLite keeps beside a file that is in use
 
 
-def write(db: sqlite3.Connection, target: Path) -> Path:
+def write(db: Database, target: Path) -> Path:
     """Copy one moment of the file, whatever others do meanwhile. The target appears complete or not at all.
 
     Raises InputError where `target` exists.
@@ -27,9 +27,7 @@ def write(db: sqlite3.Connection, target: Path) -> Path:
         raise InputError(f"{target} is there already.", hint=_FREE_NAME)
     part = target.with_name(f"{target.name}.part-{os.getpid()}")
     try:
-        with typed_errors(target), closing(sqlite3.connect(part, isolation_level=None)) as copy:
-            db.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without the two beside it
+        db.copy_to(part)
         _publish(part, target)
     finally:
         for end in _SIDE_FILES:
@@ -37,14 +35,18 @@ def write(db: sqlite3.Connection, target: Path) -> Path:
     return target
 
 
-def restore(backup: str | Path, path: str | Path, *, timeout: float = 10.0) -> Path | None:
+def restore(backup: str | Path, path: str | Place, *, timeout: float = 10.0) -> Path | None:
     """Put a backup in the place of `path`. Return the new name of the file that was there, if there was one.
 
-    Raises NotAPlaybook when the backup is not whole, StoreBusy while somebody uses `path`.
+    Raises NotAPlaybook when the backup is not whole, StoreBusy while somebody uses `path`, InputError for a
+    playbook on a server.
     """
     from ace.store.store import Store
 
-    backup, path = Path(backup), Path(path)
+    backup, path = Path(backup), parse_place(path)
+    if not isinstance(path, Path):
+        hint = f"`ace playbook push URL --playbook {backup}` fills an empty one with it."
+        raise InputError("A backup cannot take the place of a playbook on a server.", hint=hint)
     new = path.with_name(f"{path.name}.part-{os.getpid()}")
     old = None
     try:

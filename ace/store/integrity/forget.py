@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ace.store import memory_rows
 from ace.store.integrity import redact, verify
 from ace.store.integrity.redact import Show, TextMatcher, compile_matcher
 from ace.store.sqlite_text import now, read_column, to_text
+from ace.store.store_database import Database
 from ace.text.splitting import is_unspaced, split_words
 
 MARKER = "[forgotten]"
@@ -68,7 +68,7 @@ def list_texts(memories: Iterable[Memory], also: Iterable[str] = ()) -> list[str
 
 
 def forget_in_tables(
-    db: sqlite3.Connection, memories: Sequence[Memory], texts: Sequence[str], author: str, show: Show
+    db: Database, memories: Sequence[Memory], texts: Sequence[str], author: str, show: Show
 ) -> TableResult:
     """Delete memories and black out `texts` (see `list_texts`) in all tables; `show` is that of `redact`.
 

@@ -8,7 +8,6 @@ proposals and the whole history. Functions over a connection that is already ins
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,12 +15,13 @@ from typing import Any
 
 from ace.store import checked_rows
 from ace.store.sqlite_text import read_column, to_json
+from ace.store.store_database import Database
 
 AT_ONCE = 5_000  # rows that one transaction deletes
 # A run that is under way, or may be resumed, is left alone: the latest of its kind, task and branch.
 _ENDED = """SELECT id FROM runs WHERE status <> 'running' AND ended IS NOT NULL
-    AND (:before IS NULL OR ended < :before)
-    AND (:keep IS NULL OR id NOT IN (SELECT id FROM runs ORDER BY id DESC LIMIT :keep))
+    AND (CAST(:before AS TEXT) IS NULL OR ended < :before)
+    AND (CAST(:keep AS BIGINT) IS NULL OR id NOT IN (SELECT id FROM runs ORDER BY id DESC LIMIT :keep))
     AND (status = 'done' OR id NOT IN (SELECT max(id) FROM runs
         GROUP BY kind, task, coalesce(json_extract(config, '$.branch'), 'main')))
 ORDER BY id"""
@@ -74,7 +74,7 @@ class Citations:
     _seen: list[int] = field(default_factory=lambda: [-1, 0, 0])
     """The last version, and the last rows of proposals and feedback, that were read."""
 
-    def read(self, db: sqlite3.Connection) -> None:
+    def read(self, db: Database) -> None:
         """Take in what the file cites, as far as it is new."""
         version, proposal, feedback = self._seen
         cited = """SELECT DISTINCT value FROM bullet_history, json_each(provenance) WHERE version > ?
@@ -104,15 +104,18 @@ class Doomed:
     """What deleting all of them means."""
 
 
-def find_ended(db: sqlite3.Connection, keep: int | None, before: str | None) -> list[int]:
+def find_ended(db: Database, keep: int | None, before: str | None) -> list[int]:
     """Return the runs to prune: not the newest `keep`, and ended `before` a time (ISO 8601), where given."""
     return read_column(db, _ENDED, {"keep": keep, "before": before})
 
 
-def find_doomed(db: sqlite3.Connection, run: int, citations: Citations) -> Doomed:
+def find_doomed(db: Database, run: int, citations: Citations) -> Doomed:
     """Return what may be deleted of a run."""
-    proven = "SELECT proof.value FROM steps, json_each(payload, '$.proofs') AS b, json_each(b.value) AS proof"
-    samples = {*citations.samples.get(run, ()), *read_column(db, f"{proven} WHERE run = ?", [run])}
+    samples = set(citations.samples.get(run, ()))
+    for text in read_column(db, "SELECT json_extract(payload, '$.proofs') FROM steps WHERE run = ?", [run]):
+        proofs = json.loads(text or "{}")
+        for proven in proofs.values() if isinstance(proofs, dict) else proofs:
+            samples.update(proven)
     size = kept_episodes = kept_calls = 0
     episodes: list[int] = []
     calls: list[int] = []
@@ -140,7 +143,7 @@ def find_doomed(db: sqlite3.Connection, run: int, citations: Citations) -> Doome
     return Doomed(episodes, calls, pruning)
 
 
-def prune_some(db: sqlite3.Connection, runs: list[int], citations: Citations) -> Pruning:
+def prune_some(db: Database, runs: list[int], citations: Citations) -> Pruning:
     """Delete what may go of the first of `runs`, and take those that are done from the list.
 
     It ends after some thousand rows, so that others may write in between.
@@ -166,6 +169,7 @@ def prune_some(db: sqlite3.Connection, runs: list[int], citations: Citations) ->
             del runs[0]
         pruned += replace(doomed_rows.pruning, **part)
     for table, rows in doomed.items():
-        test = "rowid IN (SELECT value FROM json_each(?))"
+        key = checked_rows.KEYS.get(table, "rowid")
+        test = f"{key} IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"  # noqa: S608 (our own names)
         checked_rows.delete(db, table, test, [to_json(rows)])
     return pruned

@@ -9,7 +9,6 @@ over a connection that is already inside a transaction.
 from __future__ import annotations
 
 import re
-import sqlite3
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 from ace.playbook.codec import chain_hash
 from ace.store import checked_rows, versions
 from ace.store.content import CONTENT, rewrite_text
-from ace.store.sqlite_text import read_column
+from ace.store.store_database import Database
 from ace.text.splitting import is_unspaced
 from ace.text.unfold import fold_text, list_base64, unfold
 
@@ -30,6 +29,13 @@ _LONG = 12  # letters and digits: so many in a row are found inside longer words
 _DIGRAPH = re.compile("([aou])e", re.IGNORECASE)
 _LONG_WORD = re.compile(r"\w{6,}")  # in which "ue" may be "ü": that makes no other word of "does"
 _NAME_WORDS = 4
+# Table without checksums -> its key.
+_KEYS = {
+    "operations": ["version", "position"],
+    "bullet_history": ["version", "bullet"],
+    "bullets": ["id"],
+    "sections": ["branch", "place"],
+}
 _NAME_SIGNS = re.compile("[-.,'\u2019]")
 
 Show = Callable[[int, int], None]
@@ -141,15 +147,13 @@ def _list_spellings(text: str) -> list[str]:
     return spellings
 
 
-def redact(
-    db: sqlite3.Connection, matcher: TextMatcher, marker: str, show: Show = show_nothing
-) -> dict[str, int]:
+def redact(db: Database, matcher: TextMatcher, marker: str, show: Show = show_nothing) -> dict[str, int]:
     """Replace every match by the marker, and return table -> number of rows that changed.
 
     Versions get new hashes from the first one on that held a match, and vectors are deleted. The caller has
     begun a transaction.
     """
-    db.execute("PRAGMA defer_foreign_keys = ON")  # a section has its name in two tables
+    db.allow_rewriting()
     counts = {}
     for number, (table, columns) in enumerate(CONTENT.items()):
         show(number, len(CONTENT))
@@ -175,12 +179,9 @@ def redact_text(text: str, matcher: TextMatcher, marker: str) -> str:
     return rewrite_text(text, lambda plain: matcher.black_out(marker, plain))
 
 
-def _redact_table(
-    db: sqlite3.Connection, table: str, columns: Sequence[str], matcher: TextMatcher, marker: str
-) -> int:
+def _redact_table(db: Database, table: str, columns: Sequence[str], matcher: TextMatcher, marker: str) -> int:
     """Replace every match in these columns of a table, and return the number of rows that changed."""
-    primary_key = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
-    keys = read_column(db, primary_key, [table]) or ["rowid"]
+    keys = _KEYS.get(table) or checked_rows.KEYS.get(table, "rowid").split(", ")
     names = ", ".join(f'"{name}"' for name in (*keys, *columns))
     where = " AND ".join(f'"{key}" = ?' for key in keys)
     changes = []
@@ -198,16 +199,12 @@ def _redact_table(
     return len(changes)
 
 
-def find_remaining(db: sqlite3.Connection, matcher: TextMatcher) -> Iterator[tuple[str, str, int]]:
+def find_remaining(db: Database, matcher: TextMatcher) -> Iterator[tuple[str, str, int]]:
     """Yield table, column and number of rows that still match: other memories, documents, others' tables."""
-    tables = """SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
-        AND name NOT GLOB 'sqlite_*' ORDER BY name"""
-    for (table,) in db.execute(tables).fetchall():
-        sql = "SELECT name FROM pragma_table_info(?) WHERE type = 'TEXT' OR type = ''"
-        for (column,) in db.execute(sql, [table]).fetchall():
-            count = 0
-            for (value,) in db.execute(f'SELECT "{column}" FROM "{table}"'):  # noqa: S608 (names that SQLite gave)
-                if isinstance(value, str) and matcher.finds(value):
-                    count += 1
-            if count:
-                yield table, column, count
+    for table, column in db.text_columns():
+        count = 0
+        for (value,) in db.execute(f'SELECT "{column}" FROM "{table}"'):  # noqa: S608 (names that the database gave)
+            if isinstance(value, str) and matcher.finds(value):
+                count += 1
+        if count:
+            yield table, column, count

@@ -12,16 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ace.store.sqlite_text import read_column
+from ace.store.store_database import Database, Sql
 
 Value = str | int | float | None
+ALL = "1 = 1"  # chooses every row
 
 _MODULUS = 1 << 256
-_WRITE = """INSERT INTO seals VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+READ = 'SELECT name, "rows", digest FROM seals'
+_WRITE = """INSERT INTO seals VALUES {} ON CONFLICT (name) DO UPDATE SET
     "rows" = excluded."rows", digest = excluded.digest, checksum = excluded.checksum"""
+
+Changes = dict[str, tuple[list[str], list[str]]]
+"""Table -> the checksums of rows that came, and of rows that went."""
 
 # Migration 7. Released: never edit it.
 
@@ -47,7 +52,7 @@ _BEFORE = {
 }
 
 
-def create_seals(db: sqlite3.Connection) -> None:
+def create_seals(db: Sql) -> None:
     """Create the table of seals, and seal all tables. A gap in an older file's numbers counts as a row."""
     db.execute(TABLE)
     for table, expected in _BEFORE.items():
@@ -58,7 +63,7 @@ def create_seals(db: sqlite3.Connection) -> None:
 # Since then
 
 
-def seal_table(db: sqlite3.Connection, table: str, *, rows: int | None = None) -> None:
+def seal_table(db: Sql, table: str, *, rows: int | None = None) -> None:
     """Seal a table as it is; for the migration that creates it. `rows`: the number it should have."""
     checksums = read_checksums(db, table)
     missing = 0
@@ -69,19 +74,41 @@ def seal_table(db: sqlite3.Connection, table: str, *, rows: int | None = None) -
     update_seal(db, table, checksums, ())
 
 
-def update_seal(db: sqlite3.Connection, table: str, added: Collection[str], removed: Collection[str]) -> None:
-    """Count rows with these checksums in or out. A table without a seal is left to `find_problems`."""
-    row = db.execute('SELECT "rows", digest FROM seals WHERE name = ?', [table]).fetchone()
-    if row is None:
-        return
-    rows = row[0] + len(added) - len(removed)
-    total = int.from_bytes(row[1]) + sum_checksums(table, added) - sum_checksums(table, removed)
-    digest = (total % _MODULUS).to_bytes(32)
-    in_order_of_names: list[Value | bytes] = [digest, table, rows]
-    db.execute(_WRITE, [table, rows, digest, checksum(in_order_of_names)])
+def update_seal(db: Sql, table: str, added: Collection[str], removed: Collection[str]) -> None:
+    """Count rows with these checksums in or out: at once, or when the transaction of a store settles them."""
+    changes: Changes | None = getattr(db, "unsettled", None)
+    if changes is None:  # a migration
+        _write_seals(db, db.execute(READ).fetchall(), {table: (list(added), list(removed))})
+    else:
+        came, went = changes.setdefault(table, ([], []))
+        came += added
+        went += removed
 
 
-def find_problems(db: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
+def settle(db: Database) -> None:
+    """Write the seals of all tables whose rows came or went in this transaction, each once."""
+    if db.unsettled:
+        changes = dict(db.unsettled)
+        db.unsettled.clear()
+        _write_seals(db, db.execute(READ).fetchall(), changes)
+
+
+def _write_seals(db: Sql, present: Iterable[tuple[str, int, bytes]], changes: Changes) -> None:
+    """Bring the seals of tables up to date. A table without a seal is left to `find_problems`."""
+    values = list[Value | bytes]()
+    for table, rows, digest in present:
+        if table not in changes:
+            continue
+        added, removed = changes[table]
+        rows += len(added) - len(removed)
+        total = int.from_bytes(digest) + sum_checksums(table, added) - sum_checksums(table, removed)
+        digest = (total % _MODULUS).to_bytes(32)
+        values += [table, rows, digest, checksum([digest, table, rows])]  # in the order of the names
+    if values:
+        db.execute(_WRITE.format(", ".join(["(?, ?, ?, ?)"] * (len(values) // 4))), values)
+
+
+def find_problems(db: Sql, tables: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each table that does not have the rows that were written."""
     seals = {name: seal for name, *seal in db.execute('SELECT name, "rows", digest FROM seals')}
     for table in tables:
@@ -122,8 +149,6 @@ def sum_checksums(table: str, checksums: Iterable[str]) -> int:
     return total % _MODULUS
 
 
-def read_checksums(
-    db: sqlite3.Connection, table: str, test: str = "1", values: Sequence[Value] = ()
-) -> list[str]:
+def read_checksums(db: Sql, table: str, test: str = ALL, values: Sequence[Value] = ()) -> list[str]:
     """Return the checksums of the rows for which `test` (an expression of ours) holds."""
     return read_column(db, f"SELECT checksum FROM {table} WHERE {test}", values)  # noqa: S608 (our own names)

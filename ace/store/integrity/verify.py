@@ -16,7 +16,8 @@ from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Branch, Problem, Version
 from ace.store import bullet_history, checked_rows, lineage, memory_rows, vector_rows, versions
-from ace.store.integrity import foreign, seals
+from ace.store.integrity import seals
+from ace.store.store_database import Database
 
 # Table -> its columns that hold JSON.
 JSON_COLUMNS = {
@@ -31,13 +32,15 @@ JSON_COLUMNS = {
 }
 
 
-def find_problems(db: sqlite3.Connection) -> Iterator[Problem]:
+def find_problems(db: Database) -> Iterator[Problem]:
     """Yield one problem for each thing that is wrong; none for a sound file.
 
     Damage that keeps the rest from being read ends the search, and is the last problem.
     """
     try:
-        yield from _check_file(db)
+        seals.settle(db)
+        for text in db.find_damage():
+            yield Problem(None, text)
         yield from _check_rows(db)
         yield from _check_completeness(db)
         yield from _check_references(db)
@@ -57,37 +60,22 @@ def find_problems(db: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem(None, str(error))
 
 
-def _check_file(db: sqlite3.Connection) -> Iterator[Problem]:
-    """Ask SQLite itself, and compare all definitions with those of a new file."""
-    for (line,) in db.execute("PRAGMA integrity_check"):
-        if line != "ok":
-            yield Problem(None, f"SQLite finds the file damaged: {line}")
-    for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
-        where = f"Row {row} of {table}" if row is not None else f"A row of {table}"
-        yield Problem(None, f"{where} points to a row of {parent} that is not there.")
-    for item in foreign.find_foreign(db):
-        yield Problem(None, item.problem)
-
-
-def _check_rows(db: sqlite3.Connection) -> Iterator[Problem]:
+def _check_rows(db: Database) -> Iterator[Problem]:
     """Check that JSON columns hold JSON and that rows match their checksums."""
     for table, columns in JSON_COLUMNS.items():
         for column in columns:
-            sql = f"SELECT count(*) FROM {table} WHERE NOT json_valid(coalesce({column}, 0))"  # noqa: S608
+            sql = f"SELECT count(*) FROM {table} WHERE NOT json_valid(coalesce({column}, 'null'))"  # noqa: S608
             (count,) = db.execute(sql).fetchone()
             if count:
                 yield Problem(None, f"Column {column} of {table} holds {count} values that are not JSON.")
     for table in checked_rows.SEALED:
-        names = checked_rows.KEYS.get(table, "rowid")
-        values = checked_rows.define_checksum(db, table)
-        broken = f"SELECT {names} FROM {table} WHERE checksum <> row_checksum({values})"  # noqa: S608
-        for row in db.execute(broken):
+        for row in checked_rows.find_broken(db, table):
             key = ", ".join(map(str, row))
             version = int(key) if table == "versions" else None
             yield Problem(version, f"Row {key} of {table} is not what was written.")
 
 
-def _check_completeness(db: sqlite3.Connection) -> Iterator[Problem]:
+def _check_completeness(db: Database) -> Iterator[Problem]:
     """Check that no rows are missing: by the seals of tables, and by the proposals that steps count."""
     counted = [table for table in checked_rows.SEALED if table != "seals"]
     for text in seals.find_problems(db, counted):
@@ -100,7 +88,7 @@ def _check_completeness(db: sqlite3.Connection) -> Iterator[Problem]:
             yield Problem(None, f"{wanted - count} proposals of run {run} are missing.")
 
 
-def _check_references(db: sqlite3.Connection) -> Iterator[Problem]:
+def _check_references(db: Database) -> Iterator[Problem]:
     """Check that aliases are for bullets, and that rows stand on the branch of their version.
 
     A row on another branch would be part of that branch when it is read.
@@ -131,7 +119,7 @@ class _History:
     newest: dict[str, int] = field(default_factory=dict)
     """The last version so far of each branch, by name."""
 
-    def check(self, db: sqlite3.Connection, version: Version) -> Iterator[Problem]:
+    def check(self, db: Database, version: Version) -> Iterator[Problem]:
         """Check one version. A child is checked against the hash its parent has, so one edit shows once."""
         number = version.number
         if number != len(self.hashes):
@@ -157,7 +145,7 @@ class _History:
         self.playbooks[number] = after
         self.newest[version.branch] = number
 
-    def check_heads(self, db: sqlite3.Connection) -> Iterator[Problem]:
+    def check_heads(self, db: Database) -> Iterator[Problem]:
         """Check where the branches stand, and main's table of bullets. Call it after the last version."""
         for name, branch in self.branches.items():
             newest = self._find_parent(name)
@@ -177,7 +165,7 @@ class _History:
         return self.newest.get(name, branch.base if branch else None)
 
 
-def _read_operations(db: sqlite3.Connection, number: int) -> Generator[Problem, None, tuple[str, Delta]]:
+def _read_operations(db: Database, number: int) -> Generator[Problem, None, tuple[str, Delta]]:
     """Return a version's operations as JSON and as a delta. Raises NotAPlaybook where they cannot be read."""
     sql = "SELECT op, bullet, operation FROM operations WHERE version = ? ORDER BY position"
     rows = db.execute(sql, [number]).fetchall()
@@ -193,7 +181,7 @@ def _read_operations(db: sqlite3.Connection, number: int) -> Generator[Problem, 
 
 
 def _check_state(
-    db: sqlite3.Connection, version: Version, before: Playbook, after: Playbook, delta: Delta
+    db: Database, version: Version, before: Playbook, after: Playbook, delta: Delta
 ) -> Iterator[Problem]:
     """Compare the bullets, sections and position that the tables hold for a version with the fold."""
     number, branch = version.number, version.branch

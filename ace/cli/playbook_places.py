@@ -1,0 +1,100 @@
+"""How a command line names a playbook: a file, or the URL of a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ace.cli.completion import complete_playbook
+from ace.errors import InputError
+
+
+def read_place(text: str) -> Place:
+    """Return where a playbook is, as a word of the command line names it. Raises InputError for a bad URL."""
+    from ace.store.store_database import parse_place
+
+    return parse_place(text)
+
+
+def read_file(text: str) -> Path:
+    """Return the path of a file, for commands that take no server. Raises InputError for the URL of one."""
+    from ace.store.store_database import ServerAddress, parse_place
+
+    place = parse_place(text)
+    if isinstance(place, ServerAddress):
+        hint = f"`ace playbook pull {place}` makes a file of it."
+        raise InputError("This command takes a playbook file, and no server.", hint=hint)
+    return place
+
+
+if TYPE_CHECKING:
+    from ace.store.store_database import Place
+
+    PlaybookFile = Place | None
+    TaskPlaybook = Place | None
+    ShownPlaybook = Place | None
+    ServedPlaybook = Place | None
+    TracesFile = Place | None
+    OtherPlaybook = Place
+else:  # typer takes no union of types, and needs none where a function reads the word
+    PlaybookFile = Annotated[
+        Any,
+        typer.Option(
+            "--playbook",
+            metavar="FILE|URL",
+            help="[default: the only .db file here]",
+            parser=read_place,
+            autocompletion=complete_playbook,
+        ),
+    ]
+    TaskPlaybook = Annotated[
+        Any,
+        typer.Option(
+            metavar="FILE|URL",
+            help="Made if missing.  [default: the task's name + .db]",
+            parser=read_place,
+            autocompletion=complete_playbook,
+        ),
+    ]
+    ShownPlaybook = Annotated[
+        Any,
+        typer.Option(
+            metavar="FILE|URL", help="[default: the task's name + .db, if there is one]", parser=read_place
+        ),
+    ]
+    ServedPlaybook = Annotated[
+        Any,
+        typer.Argument(
+            metavar="[PLAYBOOK]",
+            help="A .db file or URL, made if missing, or a folder of them.  [default: the only one here]",
+            parser=read_place,
+        ),
+    ]
+    TracesFile = Annotated[
+        Any,
+        typer.Option(
+            metavar="FILE|URL",
+            help="Learn from attempts in a log, or from sessions that `ace hook` recorded in a playbook.",
+            parser=read_place,
+        ),
+    ]
+    OtherPlaybook = Annotated[
+        Any, typer.Argument(metavar="OTHER", help="A file, or a server's URL.", parser=read_place)
+    ]
+
+
+def playbook_file(path: Place | None) -> Place:
+    """Return the file that was named, or the only playbook in this folder.
+
+    Raises InputError where there is none, or more than one.
+    """
+    if path:
+        return path
+    apart = (".documents.db", ".study.db")
+    playbooks = sorted(file for file in Path().glob("*.db") if not file.name.endswith(apart))
+    if len(playbooks) == 1:
+        return playbooks[0]
+    names = ", ".join(map(str, playbooks)) or "none"
+    raise InputError(f"Which playbook? The .db files here are: {names}.", hint="Give one with --playbook.")

@@ -1,0 +1,131 @@
+"""The session of a connection to a server: how it is set up, what is refused, the locks it can take."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ace.errors import StoreBusy, StoreError, StoreUnwritable
+from ace.store.postgres import server_tables
+from ace.store.postgres.dialect import restore_text, translate
+from ace.store.postgres.server_errors import RIGHTS
+from ace.store.store_database import ServerAddress, Sql
+
+if TYPE_CHECKING:
+    import psycopg
+
+OLDEST = 14  # the first version of PostgreSQL that is known to do
+_CLOCK = 300.0  # seconds by which two machines' clocks may differ
+_IDLE = 300_000  # milliseconds: a client that stops inside a transaction keeps others out for so long
+_SESSION = """SELECT set_config('search_path', '"' || ? || '"', FALSE),
+    set_config('lock_timeout', ?, FALSE), set_config('idle_in_transaction_session_timeout', ?, FALSE),
+    set_config('synchronous_commit', 'off', FALSE)"""
+_LEADER = """SELECT application_name, coalesce(host(client_addr), 'its machine'), backend_start
+FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted"""
+_RIGHTS = """SELECT current_user, bool_and(
+    has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+    AND (relname NOT IN ('branches', 'runs', 'seals', 'bullets', 'writers')
+        OR has_table_privilege(oid, 'UPDATE'))
+) FROM pg_class WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?)"""
+
+
+def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connection[Any], str]:
+    """Make a connection and set up its session; return it, and how the server makes commits durable.
+
+    `timeout`: seconds to wait for the server, and in each transaction for a lock. Raises psycopg's errors.
+    """
+    from psycopg import connect as connect_to
+
+    options: dict[str, Any] = {
+        "application_name": f"ace {platform.node()} {os.getpid()}"[:63],
+        "client_encoding": "utf8",
+        "connect_timeout": max(2, round(timeout)),
+    }
+    if address.secret:
+        options["password"] = address.secret
+    raw = connect_to(address.conninfo, autocommit=True, row_factory=make_rows, **options)
+    try:
+        (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
+        milliseconds = str(max(1, round(1000 * timeout)))
+        raw.execute(translate(_SESSION), [address.schema, milliseconds, str(_IDLE)])
+    except BaseException:
+        raw.close()
+        raise
+    return raw, "on" if durable == "off" else durable
+
+
+def check_server(raw: psycopg.Connection[Any], address: ServerAddress) -> None:
+    """Raise StoreError for a server that is too old or whose database does not hold UTF-8."""
+    version = raw.info.server_version
+    if version < 10_000 * OLDEST:
+        found = f"{version // 10_000}.{version % 10_000}"
+        raise StoreError(
+            f"{address} is PostgreSQL {found}; a playbook needs version {OLDEST} or later.",
+            hint="Give the address of a newer server.",
+            path=str(address),
+        )
+    encoding = raw.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(
+            f"The database at {address} holds texts in {encoding}, and cannot hold every text.",
+            hint="Make one with `createdb --encoding=UTF8 --template=template0 NAME`.",
+            path=str(address),
+        )
+
+
+def check_writable(db: Sql, address: ServerAddress) -> None:
+    """Raise StoreUnwritable where this user may not write, or something foreign would act in our writes.
+
+    The clocks of this machine and of the server must agree, because history tells times.
+    """
+    sql = "SELECT extract(epoch FROM clock_timestamp())::float8"
+    (server_clock,) = db.execute(sql).fetchone()
+    behind = server_clock - time.time()
+    if abs(behind) > _CLOCK:
+        direction = "behind" if behind > 0 else "ahead of"
+        raise StoreUnwritable(
+            f"The clock of this machine is {abs(behind) / 60:.0f} minutes {direction} that of"
+            f" {address}: history would tell wrong times.",
+            hint="Set the clock, as with NTP. Until then the playbook can be read.",
+            path=str(address),
+        )
+    user, may_write = db.execute(_RIGHTS, [address.schema]).fetchone()
+    if not may_write:
+        message = f"{address} does not let user {user} write to the playbook."
+        raise StoreUnwritable(message, hint=RIGHTS, path=str(address))
+    for problem in server_tables.find_foreign(db, address):
+        hint = "Look at it, and remove it with psql: it would take part in every write."
+        raise StoreUnwritable(f"{address} can only be read: {problem}", hint=hint, path=str(address))
+
+
+def take_lead(db: Sql, address: ServerAddress, branch: str) -> None:
+    """Take the learner's lock of a branch, which the session holds, or raise StoreBusy with who holds it."""
+    key = lock_key("learn", address.schema, branch)
+    if db.execute("SELECT pg_try_advisory_lock(?)", [key]).fetchone()[0]:
+        return
+    unsigned = key % (1 << 64)
+    row = db.execute(_LEADER, [unsigned >> 32, unsigned & 0xFFFFFFFF]).fetchone()
+    who = "Somebody else"
+    if row is not None:
+        who = f"{row[0] or 'Another program'} (from {row[1]}, since {row[2]:%Y-%m-%d %H:%M} UTC)"
+    raise StoreBusy(
+        f"{who} learns on branch {branch} of {address} already.",
+        hint="Wait until it is done, or learn on another branch. What was reported is kept for it.",
+        path=str(address),
+    )
+
+
+def lock_key(*words: str) -> int:
+    """Return the number of an advisory lock, one for each purpose, schema and branch."""
+    digest = hashlib.sha256(" ".join(["ace", *words]).encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+def make_rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Return what makes tuples of a cursor's rows, with texts as they were before `escape_value`."""
+    return lambda values: tuple(restore_text(value) if isinstance(value, str) else value for value in values)

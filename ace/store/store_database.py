@@ -1,0 +1,168 @@
+"""What the store needs of a database: SQL in one dialect, transactions, and what each does its own way.
+
+The modules of rows write SQL that SQLite runs as it is; `ace.store.postgres` translates the few words that
+PostgreSQL has other words for. Nothing else of the store knows which of the two it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+from ace.errors import InputError
+
+SCHEMES = ("postgresql://", "postgres://")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Name the playbook on a server. Its text never holds a password: it may stand in any message.
+
+    It stands in the place of a file's `Path`, and has what is asked of one wherever both may come.
+    """
+
+    url: str
+    """As it was given, without the password."""
+
+    schema: str
+    """The schema of the database that holds the tables."""
+
+    secret: str = field(default="", repr=False)
+    """The password, if the URL had one; `repr` and `str` leave it out."""
+
+    @property
+    def stem(self) -> str:
+        """Return the playbook's name: of its schema, or of the database where that is the usual one."""
+        if self.schema != DEFAULT_SCHEMA:
+            return self.schema
+        return urlsplit(self.url).path.strip("/") or DEFAULT_SCHEMA
+
+    @property
+    def conninfo(self) -> str:
+        """Return the URL as libpq reads it: without the schema, which is ours, and without the password."""
+        base, _, query = self.url.partition("?")
+        options = [option for option in query.split("&") if option and not option.startswith("schema=")]
+        return f"{base}?{'&'.join(options)}" if options else base
+
+    def __str__(self) -> str:
+        return self.url
+
+
+DEFAULT_SCHEMA = "ace"
+Place = Path | ServerAddress
+"""Where a playbook is: a file, or a server."""
+
+
+def parse_place(text: str | Path | ServerAddress) -> Place:
+    """Return where a playbook is: the address of a server for `postgresql://...`, else the path of a file.
+
+    `?schema=NAME` says which playbook of a database; all else after the question mark is libpq's. Raises
+    InputError for a URL that cannot be read, without a word of it that may be a password.
+    """
+    if isinstance(text, ServerAddress | Path) or not text.startswith(SCHEMES):
+        return text if isinstance(text, ServerAddress) else Path(text)
+    hint = "postgresql://USER@HOST:PORT/DATABASE, with the password in PGPASSWORD or ~/.pgpass."
+    try:
+        parts = urlsplit(text)
+        user, _, secret = parts.netloc.rpartition("@")[0].partition(":")
+        if parts.fragment:  # "#" in a password that was not escaped ends the address there
+            raise ValueError("fragment")
+    except ValueError:
+        raise InputError("The address of the server cannot be read.", hint=hint) from None
+    schema, options = DEFAULT_SCHEMA, []
+    for option in filter(None, parts.query.split("&")):
+        name, _, setting = option.partition("=")
+        if name == "schema":
+            schema = unquote(setting)
+        elif name == "password":
+            secret = setting
+        else:
+            options.append(option)
+    if not schema.isidentifier() or not schema.islower() or schema.startswith("pg_") or len(schema) > 48:
+        message = f"schema: {schema!r:.80} cannot name a playbook of a database."
+        raise InputError(
+            message, hint="Small letters, digits and _, at most 48, a letter first.", field="schema"
+        )
+    host = parts.netloc.rpartition("@")[2]
+    if schema != DEFAULT_SCHEMA:
+        options.append(f"schema={quote(schema)}")
+    query = f"?{'&'.join(options)}" if options else ""
+    url = f"postgresql://{user}{'@' if user else ''}{host}{parts.path}{query}"
+    return ServerAddress(url, schema, unquote(secret))
+
+
+def name_beside(place: Place, ending: str) -> Path:
+    """Return the path of a file that belongs to a playbook: beside its file, or here for one on a server."""
+    if isinstance(place, Path):
+        return place.with_name(f"{place.stem}{ending}")
+    return Path(f"{place.stem}{ending}")
+
+
+Rows = Any
+"""The result of a statement, as a cursor of `sqlite3` or psycopg has it: `fetchone`, `fetchall`, a loop over
+it, `description`. The rows are tuples.
+"""
+
+
+class Sql(Protocol):
+    """Run SQL: all that the modules of rows need, and a plain `sqlite3.Connection` in a migration has it."""
+
+    def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = (), /) -> Rows:
+        """Run a statement in SQLite's dialect, with `?` for values in order or `:name` for named ones."""
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> object:
+        """Run a statement once for each row of values."""
+
+
+class Database(Sql, Protocol):
+    """Keep a playbook. `PlaybookConnection` (SQLite) and `ServerConnection` (PostgreSQL) implement it.
+
+    A connection serves one thread at a time. Errors of the database leave `reading` and `writing` as ours.
+    """
+
+    unsettled: dict[str, tuple[list[str], list[str]]] | None
+    """Of a transaction that writes: table -> checksums of rows that came and went, for its seal."""
+
+    losses: int
+    """How often the connection was lost and made again: what is in memory may have to be read anew."""
+
+    def close(self) -> None:
+        """Close the connection. Closing twice is harmless."""
+
+    def reading(self, place: Any) -> AbstractContextManager[Database]:
+        """Begin a transaction that sees one moment, whatever others write meanwhile."""
+
+    def writing(self, place: Any) -> AbstractContextManager[Database]:
+        """Begin a transaction that writes all or nothing, and lets in no other writer until it ends.
+
+        Raises StoreBusy where another writes for longer than the time-out, and StoreUnwritable where nothing
+        can be written.
+        """
+
+    def typed_errors(self, place: Any) -> AbstractContextManager[None]:
+        """Convert every error of the database that leaves the block to one of ours, which names the place."""
+
+    def find_damage(self) -> Iterator[str]:
+        """Yield what the database itself finds wrong, and what stands in the schema that is not ours."""
+
+    def text_columns(self) -> list[tuple[str, str]]:
+        """Return all columns (table, column) that may hold text, of tables of others beside ours, too."""
+
+    def allow_rewriting(self) -> None:
+        """Let rows that are only ever added be changed until the transaction ends: for forgetting."""
+
+    def scrub(self) -> bool:
+        """Write the tables anew without deleted text; return whether no byte of it can be left."""
+
+    def wait_for_change(self, seconds: float) -> bool:
+        """Wait until another connection has committed, and return whether one has."""
+
+    def lead(self, branch: str) -> AbstractContextManager[None]:
+        """Be the only learner on a branch until the block ends. Raises StoreBusy where there is one."""
+
+    def copy_to(self, target: Path) -> None:
+        """Write a copy of one moment of the whole playbook to a file that does not exist."""
