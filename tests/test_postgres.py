@@ -117,6 +117,20 @@ def test_an_address_that_cannot_be_read_is_refused_without_its_words(text: str) 
     assert "pass" not in caught.value.message
 
 
+@pytest.mark.parametrize("kind", ["mysql", "Postgresql", "postgresql+psycopg", "sqlite"])
+def test_an_address_of_another_kind_is_no_path_of_a_file(ace: Ace, kind: str) -> None:
+    done = ace("playbook", "show", "--playbook", f"{kind}://joe:geheim@host/db")
+    assert done.code == 2 and f"{kind}://" in done.err and "geheim" not in done.err
+    assert "postgresql://USER@HOST" in done.err  # what it should be is not taken for a secret
+    assert not list(Path().iterdir())
+
+
+def test_an_option_that_libpq_does_not_know_is_named(ace: Ace, address: str) -> None:
+    sign = "&" if "?" in address else "?"
+    done = ace("playbook", "show", "--playbook", f"{address}{sign}schemaa=x")
+    assert done.code == 2 and '"schemaa"' in done.err and "sslmode" in done.err
+
+
 def test_a_command_that_fails_says_no_password(ace: Ace, server: PostgresServer, address: str) -> None:
     for url in ("postgresql://ace:geheim@127.0.0.1:1/postgres", address.replace("ace@", "nobody:geheim@")):
         done = ace("playbook", "show", "--playbook", url)

@@ -31,7 +31,9 @@ _PRIVATE_KEY = re.compile(
     r"|PuTTY-User-Key-File-\d:.*",
     re.DOTALL,
 )
-_ADDRESS_LOGIN = re.compile(r"(?<=://)[^/\s@]{1,400}@")
+_ADDRESS_LOGIN = re.compile(
+    r"(?<=://)(?:(?<!postgresql://)(?<!postgres://)[^/\s@]{1,400}|[^/\s@:]{0,400}:[^/\s@]{0,400})@"
+)  # a name alone may be a token; before a database it is a name
 _LOGIN_OPTION = re.compile(r"(?<!\S)(?:-u|--user|--proxy-user)[ =]['\"]?([^\s:'\"]{1,100}:[^\s'\"]{1,200})")
 _QUERY_KEY = re.compile(
     r"(?<=[?&;])(?:(?:api_?|access_?|auth_?|secret_?)?(?:key|token|secret)|sig|signature|password)=([^&\s'\"]+)",

@@ -6,6 +6,7 @@ PostgreSQL has other words for. Nothing else of the store knows which of the two
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ace.errors import InputError
 
 SCHEMES = ("postgresql://", "postgres://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,17 @@ def parse_place(text: str | Path | ServerAddress) -> Place:
     """Return where a playbook is: the address of a server for `postgresql://...`, else the path of a file.
 
     `?schema=NAME` says which playbook of a database; all else after the question mark is libpq's. Raises
-    InputError for a URL that cannot be read, without a word of it that may be a password.
+    InputError for a URL that cannot be read, or of another kind of server, without a word of it that may be a
+    password.
     """
-    if isinstance(text, ServerAddress | Path) or not text.startswith(SCHEMES):
-        return text if isinstance(text, ServerAddress) else Path(text)
+    if isinstance(text, ServerAddress | Path):
+        return text
     hint = "postgresql://USER@HOST:PORT/DATABASE, with the password in PGPASSWORD or ~/.pgpass."
+    if not text.startswith(SCHEMES):
+        if _SCHEME.match(text):
+            kind = text.partition("://")[0]
+            raise InputError(f"A playbook cannot be at a {kind}:// address.", hint=f"Give a file, or {hint}")
+        return Path(text)
     try:
         parts = urlsplit(text)
         user, _, secret = parts.netloc.rpartition("@")[0].partition(":")

@@ -24,7 +24,10 @@ RIGHTS = (
 _TABLES = "Somebody has changed its tables. " + DAMAGED
 _ROOM = "Free some space on the server: everything acknowledged so far is kept."
 _AGAIN = "Try again when it is done: nothing was written."
-_REACH = "Check the address, the name and the password (PGPASSWORD or ~/.pgpass), and that the server runs."
+_REACH = (
+    "Check the address, the name and the password (PGPASSWORD or ~/.pgpass), that the server runs,"
+    " and that it has the database (`createdb` makes one)."
+)
 _ROW = "An episode id or a step number may be used once in a run, and no value may be missing."
 
 # Beginning of a SQLSTATE -> the error to raise, what happened (after the address), and what to do.

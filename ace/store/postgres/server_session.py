@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import StoreBusy, StoreError, StoreUnwritable
+from ace.errors import InputError, StoreBusy, StoreError, StoreUnwritable
 from ace.store.postgres import server_tables
 from ace.store.postgres.dialect import restore_text, translate
-from ace.store.postgres.server_errors import RIGHTS
+from ace.store.postgres.server_errors import RIGHTS, describe
 from ace.store.store_database import ServerAddress, Sql
 
 if TYPE_CHECKING:
@@ -37,10 +37,19 @@ _RIGHTS = """SELECT current_user, bool_and(
 def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connection[Any], str]:
     """Make a connection and set up its session; return it, and how the server makes commits durable.
 
-    `timeout`: seconds to wait for the server, and in each transaction for a lock. Raises psycopg's errors.
+    `timeout`: seconds to wait for the server, and in each transaction for a lock. Raises psycopg's
+    errors, and InputError for an address with options that libpq does not know.
     """
+    from psycopg import ProgrammingError
     from psycopg import connect as connect_to
+    from psycopg.conninfo import conninfo_to_dict
 
+    try:
+        conninfo_to_dict(address.conninfo)
+    except ProgrammingError as error:
+        hint = "Behind the question mark stand options of libpq, as sslmode=require, and schema=NAME."
+        message = f"The address {address} cannot be read: {describe(error, address)}."
+        raise InputError(message, hint=hint) from None
     options: dict[str, Any] = {
         "application_name": f"ace {platform.node()} {os.getpid()}"[:63],
         "client_encoding": "utf8",
