@@ -89,7 +89,7 @@ class TaskError(InputError):
         if line:
             place = f"{file}:{line}" if file else f"line {line}"
         if field:
-            place = f"{place} [{field}]"
+            place = f"{place} [{field}]".lstrip()
         return f"{place}: {super().__str__()}" if place else super().__str__()
 
 

@@ -236,3 +236,11 @@ def test_a_file_of_projects_is_read_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(tmp_path / "bank.db")
     with pytest.raises(AceError, match="same playbook"):
         require_distinct([bank, Project(name="two", playbook=tmp_path / "link.db", upstream="")])
+    before = file.read_text()
+    for same in ("bank.db", "./bank.db", str(tmp_path / "link.db")):
+        with pytest.raises(AceError, match="'bank' has the playbook"):
+            add_project(file, "two", Path(same))
+    assert file.read_text() == before
+    with pytest.raises(AceError) as caught:
+        read_projects(tmp_path / "none.toml", defaults)
+    assert "none.toml" in str(caught.value) and "add-project" in caught.value.hint

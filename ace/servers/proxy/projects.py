@@ -99,6 +99,10 @@ def read_projects(file: Path, defaults: Project) -> list[Project]:
         model: str = defaults.model
         task: str = ""
 
+    if not file.exists():
+        raise TaskError(
+            "There is no such file.", hint="`ace proxy add-project NAME` makes it.", file=str(file)
+        )
     whole = TomlTable.from_file(file)
     unknown = sorted(set(whole.values) - {"projects"})
     if unknown:
@@ -138,7 +142,7 @@ def add_project(file: Path, name: str, playbook: Path) -> str:
     """Add a project to a file, made if missing, and return its key, which is kept nowhere.
 
     What stands in the file stays. Raises TaskError for a file that is wrong, InputError for a name that is
-    taken or cannot be one.
+    taken or cannot be one, and for a playbook that another project has.
     """
     if not NAME.fullmatch(name):
         message = f"A project cannot be called {name!r:.60}."
@@ -149,6 +153,14 @@ def add_project(file: Path, name: str, playbook: Path) -> str:
         if name in values:
             hint = "Give another name, or add a hash to its keys by hand."
             raise InputError(f"{file} has a project {name!r} already.", hint=hint)
+        for other, fields in values.items():
+            theirs = fields.get("playbook") if isinstance(fields, dict) else None
+            if (
+                isinstance(theirs, str)
+                and (file.parent / theirs).resolve() == (file.parent / playbook).resolve()
+            ):
+                hint = "Give each project its own with --playbook; it is made when it is served."
+                raise InputError(f"{file}: the project {other!r} has the playbook {playbook}.", hint=hint)
         before = file.read_text(encoding="utf-8")
     key = _PREFIX + secrets.token_urlsafe(32)
     written = json.dumps(str(playbook), ensure_ascii=False)
