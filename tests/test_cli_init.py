@@ -69,6 +69,26 @@ def test_nothing_is_overwritten_and_a_dry_run_writes_nothing(ace: Ace) -> None:
     assert again.code == 2 and "tasks/tickets exists" in again.err and "--out" in again.err
     assert {file: file.read_bytes() for file in Path("tasks").rglob("*.*")} == before
     assert [path.name for path in Path("tasks").iterdir()] == ["tickets"]
+    assert report(ace("init", "tickets.csv", "--dry-run", "--json"))["train"] == 26
+    assert "'nope'" in ace("init", "tickets.csv", "--question", "nope", "--dry-run").err
+    folder = ace("init", "tasks")
+    assert folder.code == 2 and "tasks is a folder" in folder.err
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("rows (1).csv", "rows_1"),
+        ("Übung 2.csv", "Ubung_2"),
+        ("_a&b_.csv", "a_b"),
+        ("вопросы.csv", "my_task"),
+        (".x.y.csv", "x.y"),
+    ],
+)
+def test_a_file_of_any_name_becomes_a_task(ace: Ace, file: str, name: str) -> None:
+    write_csv(Path(file), tickets())
+    assert report(ace("init", file, "--json"))["folder"] == str(Path("tasks") / name)
+    assert load_task(f"tasks/{name}").name == name
 
 
 def test_splits_come_from_the_seed_and_no_question_is_in_two(ace: Ace) -> None:

@@ -89,7 +89,7 @@ def init(
     """
     from ace.task.new_task.column_roles import ColumnRole
     from ace.task.new_task.row_table import ReadOptions
-    from ace.task.new_task.start_task import StartOptions, start_task
+    from ace.task.new_task.start_task import StartOptions, name_task, start_task
 
     wanted = {"train": train, "val": val, "test": test}
     sizes = {part: size for part, size in wanted.items() if size is not None}
@@ -99,7 +99,7 @@ def init(
     for role, column in zip(ColumnRole, (question, answer, id_, split), strict=False):
         if column:
             columns[role] = [column]
-    stem = "my_task" if source == TYPED else Path(source).stem.strip().replace(" ", "_")
+    stem = "my_task" if source == TYPED else name_task(Path(source).stem)
     options = StartOptions(
         out=out or Path("tasks") / (name or stem),
         name=name,

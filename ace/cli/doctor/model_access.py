@@ -65,7 +65,7 @@ def check_model(name: str, api_base: str | None) -> Iterator[Finding]:
                 seconds.append(time.perf_counter() - started)
     except AceError as error:
         fix = error.hint or "`ace models check` says more"
-        yield Finding(Topic.MODEL, Health.BROKEN, f"{name} does not answer: {error.message}", fix)
+        yield Finding(Topic.MODEL, Health.BROKEN, f"no answer from {name}: {error.message}", fix)
         return
     first, second = seconds
     text = f"{name} answered in {first:.1f} s, then in {second:.1f} s; it took {ready:.1f} s to get ready"

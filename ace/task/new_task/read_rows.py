@@ -27,6 +27,8 @@ def read_rows(file: Path, options: ReadOptions) -> RowTable:
     Raises InputError for a file that cannot be read, and for one that has no rows.
     """
     reader = READERS.get(file.suffix.lower())
+    if reader is None and file.is_dir():
+        raise InputError(f"{file} is a folder.", hint="Give the table in it.", file=str(file))
     if reader is None:
         hint = f"Save it as one of {', '.join(READERS)}."
         raise InputError(f"{file} is no table whose ending is known.", hint=hint, file=str(file))

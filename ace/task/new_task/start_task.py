@@ -6,11 +6,13 @@ Nothing half-written is left behind.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unicodedata import combining, normalize
 
 from ace.errors import InputError, TaskError
 from ace.task.environments.answer import AnswerEnvironment
@@ -76,18 +78,26 @@ class StartedTask:
     """Why rows are no part of the task, by place, as "tickets.csv:17"."""
 
 
+def name_task(text: str) -> str:
+    """Return a name for a task from that of a file, which may hold any signs: "my data (1)" is my_data_1."""
+    plain = "".join(sign for sign in normalize("NFKD", text) if not combining(sign))
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", plain).strip("_.-")
+    return name or "my_task"
+
+
 def start_task(table: RowTable, options: StartOptions, *, write: bool = True) -> StartedTask:
     """Make the folder of a task from the rows of a table; without `write` only say what it would be.
 
     Rows that the task could not use are left out by name. Raises InputError for a folder that exists, a name
     that cannot be one, columns that cannot be told, and where no row, or too few of them, can be used.
+    Without `write` the folder may exist.
     """
     out = options.out
     name = options.name or out.name
     if not NAME.fullmatch(name):
         hint = "Give another with --name: letters, digits, '_', '-' and '.'."
         raise InputError(f"{name!r:.60} cannot be the name of a task.", hint=hint, field="name")
-    if os.path.lexists(out):
+    if write and os.path.lexists(out):
         raise InputError(f"{out} exists.", hint="Give another folder with --out, or remove it.", field="out")
     roles = guess_columns(table, options.columns)
     rows, places, named, left_out = _build_rows(table, roles)
