@@ -91,7 +91,7 @@ def create_tables(db: Sql, address: ServerAddress) -> None:
 def list_statements() -> tuple[str, ...]:
     """Return the statements that make the tables, in order."""
     text = files("ace.store.postgres").joinpath("tables.sql").read_text(encoding="utf-8")
-    text = re.sub(r"\n{2,}", "\n", re.sub(r"[ \t]*--.*", "", text))
+    text = re.sub(r"\n{2,}", "\n", re.sub(r"(?<![ \t])[ \t]*--.*", "", text))
     statements = []
     for part in re.split(r";\n(?=CREATE|ALTER|$)", text):
         part = re.sub(r"\bTEXT\b(?!\))", 'TEXT COLLATE "C"', part)
