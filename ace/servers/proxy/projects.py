@@ -132,9 +132,8 @@ def read_projects(file: Path, defaults: Project) -> list[Project]:
         playbook = file.parent / values.playbook
         if more["task"]:
             more["task"] = str(file.parent / more["task"])
-        projects.append(
-            Project(name=name, playbook=playbook, keys=tuple(values.keys), upstream=upstream, **more)
-        )
+        keys = tuple(values.keys)
+        projects.append(Project(name=name, playbook=playbook, keys=keys, upstream=upstream, **more))
     return projects
 
 
