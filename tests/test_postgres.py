@@ -348,16 +348,15 @@ def test_a_server_that_comes_back_is_used_again(address: str) -> None:
 
 def test_a_learner_whose_place_was_taken_writes_no_more(address: str) -> None:
     """Its connection is lost, and another learner begins before it is made again."""
-    with Store.open(address) as first, Store.open(address) as second:
-        with first.lead():
-            with as_anybody(parse_place(address)) as db:
-                number = first._db._raw.info.backend_pid  # type: ignore[attr-defined]
-                db.execute("SELECT pg_terminate_backend(?, 10000)", [number])
-            with second.lead():
-                for _ in range(2):
-                    with pytest.raises(StoreBusy, match="learns on branch main"):
-                        first.commit((Vote("a", 1),), **WHO)
-            assert first.commit((Vote("a", 1),), **WHO).version.number == 2
+    with Store.open(address) as first, Store.open(address) as second, first.lead():
+        with as_anybody(parse_place(address)) as db:
+            number = first._db._raw.info.backend_pid  # type: ignore[attr-defined]
+            db.execute("SELECT pg_terminate_backend(?, 10000)", [number])
+        with second.lead():
+            for _ in range(2):
+                with pytest.raises(StoreBusy, match="learns on branch main"):
+                    first.commit((Vote("a", 1),), **WHO)
+        assert first.commit((Vote("a", 1),), **WHO).version.number == 2
 
 
 @pytest.mark.parametrize("statement", ["SELECT name, version", "INSERT INTO operations", "COMMIT"])

@@ -118,7 +118,7 @@ def test_what_waits_for_a_person_keeps_its_attempts(store: Store) -> None:
     assert [episode.id for episode in store.episodes(run=1)] == episodes[:3]
 
 
-@pytest.mark.parametrize("days", ["1e12", "inf", "nan", "900000"])
+@pytest.mark.parametrize("days", ["1e12", "inf", "900000"])
 def test_an_age_beyond_all_time_is_one_clear_error(ace: Ace, tmp_path: Path, days: str) -> None:
     Store.open(tmp_path / "p.db").close()
     refused = ace("runs", "prune", "--older-than", days, "--playbook", str(tmp_path / "p.db"))

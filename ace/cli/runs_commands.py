@@ -168,7 +168,7 @@ def prune(
     file = playbook_file(playbook)
     try:
         age = None if older_than is None else timedelta(days=older_than)
-    except (OverflowError, ValueError) as error:
+    except OverflowError as error:
         raise InputError(f"--older-than {older_than}: no run is so old.", hint="Give fewer days.") from error
     with (
         Store.open(file, create=False, read_only=dry_run) as store,
