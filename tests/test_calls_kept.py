@@ -31,6 +31,7 @@ from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
 from ace.loop import learn
 from ace.loop.executor import ordered_map
+from ace.loop.stand_ins import ItemCalls
 from ace.settings import Settings
 from ace.store import Store
 from tests.model_server import ask
@@ -249,3 +250,25 @@ def test_a_reply_of_ones_own_client_is_found_again_in_any_form(store: Store) -> 
             made.append(meter.client(client).complete(ask(role=Role.REFLECTOR, schema=Named)))
         journal.close()
     assert made[0].parsed == made[1].parsed == Named.model_validate({"1": "Late parcels"})
+
+
+def test_calls_of_an_item_that_are_asked_at_once_keep_their_places() -> None:
+    """The second of two equal requests is let in before the first: a later try gets both replies."""
+    second_is_in = threading.Event()
+
+    class SlowMeter(Meter):
+        def start(self, role: Role, request: str) -> tuple[Key, Reply | None]:
+            if threading.current_thread() is not threading.main_thread():
+                assert second_is_in.wait(20)
+            return super().start(role, request)
+
+    calls = ItemCalls(SlowMeter())
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(calls.start, Role.GENERATOR, "the same")
+        while not calls.asked:
+            time.sleep(0.001)
+        keys = [calls.start(Role.GENERATOR, "the same")[0]]
+        second_is_in.set()
+        keys.append(first.result()[0])
+    calls.asked.clear()
+    assert {calls.start(Role.GENERATOR, "the same")[0] for _ in range(2)} == set(keys)

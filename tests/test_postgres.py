@@ -109,7 +109,15 @@ def test_the_text_of_an_address_never_holds_its_password() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["postgresql://joe:pass#word@host/db", "postgresql://joe:password@[::1/db", "postgresql:///db?schema=No"],
+    [
+        "postgresql://joe:pass?word@host/db",
+        "postgresql://joe:7/pass@host/db",
+        "postgresql://joe:p@x?pass=1@host/db",
+        "postgresql:///db?schema=\u00e4",
+        "postgresql://joe:pass#word@host/db",
+        "postgresql://joe:password@[::1/db",
+        "postgresql:///db?schema=No",
+    ],
 )
 def test_an_address_that_cannot_be_read_is_refused_without_its_words(text: str) -> None:
     with pytest.raises(InputError) as caught:
@@ -350,6 +358,19 @@ def test_a_server_that_comes_back_is_used_again(address: str) -> None:
     with pytest.raises(StoreUnreachable, match="does not answer"):
         Store.open(place, timeout=0.3)
     server.remove()
+
+
+def test_a_learner_whose_place_was_taken_writes_no_more(address: str) -> None:
+    """Its connection is lost, and another learner begins before it is made again."""
+    with Store.open(address) as first, Store.open(address) as second, first.lead():
+        with as_anybody(parse_place(address)) as db:
+            number = first._db._raw.info.backend_pid  # type: ignore[attr-defined]
+            db.execute("SELECT pg_terminate_backend(?, 10000)", [number])
+        with second.lead():
+            for _ in range(2):
+                with pytest.raises(StoreBusy, match="learns on branch main"):
+                    first.commit((Vote("a", 1),), **WHO)
+        assert first.commit((Vote("a", 1),), **WHO).version.number == 2
 
 
 @pytest.mark.parametrize("statement", ["SELECT name, version", "INSERT INTO operations", "COMMIT"])

@@ -6,6 +6,7 @@ import gzip
 import json
 import socket
 import sqlite3
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,6 +22,7 @@ pytest.importorskip("starlette", reason="the proxy needs the extra `serve`")
 pytest.importorskip("uvicorn", reason="the proxy needs the extra `serve`")
 
 from ace.hooks.session import HEADING
+from ace.loop import AgentLearner
 from ace.playbook import Add
 from ace.playbook.model import Status
 from ace.servers.proxy.forward import Limits
@@ -397,6 +399,83 @@ def test_a_silent_upstream_and_none_are_said_so(playbook: Path) -> None:
         assert (status, refusal["error"]["type"]) == (502, "upstream_unreachable")
     errors = {episode.attempt.error for episode in read_episodes(playbook)}
     assert errors == {"the upstream fell silent", "the upstream could not be reached"}
+
+
+def test_a_key_that_no_header_can_hold_is_in_no_answer_and_no_log(
+    playbook: Path, wire: WireServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    project = Project(
+        playbook=playbook, upstream=wire.url, keys=(hash_key(KEY),), upstream_key="UPSTREAM_KEY"
+    )
+    with serve_here(project) as proxy:
+        monkeypatch.setenv("UPSTREAM_KEY", "sk-with-a-break\n")
+        assert post(proxy, CHAT, ASKED, {"x-api-key": KEY})[0] == 200
+        monkeypatch.setenv("UPSTREAM_KEY", "sk-with-a\nbreak")
+        status, refusal = post(proxy, CHAT, ASKED, {"x-api-key": KEY})
+    assert (status, refusal["error"]["type"]) == (502, "upstream_unreachable")
+    assert "no header may" in refusal["error"]["message"]
+    assert "sk-with" not in json.dumps(refusal) + caplog.text
+
+
+def test_an_upstream_that_closes_without_a_reply_is_said_so(playbook: Path) -> None:
+    with (
+        serve_bytes(say()) as upstream,
+        serve_here(Project(playbook=playbook, upstream=upstream.url)) as proxy,
+    ):
+        status, refusal = post(proxy, CHAT, ASKED)
+        assert (status, refusal["error"]["type"]) == (502, "upstream_unreachable")
+    (episode,) = read_episodes(playbook)
+    assert episode.attempt.error == "the upstream could not be reached" and len(upstream.requests) == 1
+
+
+def test_a_client_that_takes_nothing_keeps_no_upstream(playbook: Path) -> None:
+    ended = threading.Event()
+
+    def pour(connection: socket.socket, head: bytes, body: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while True:
+                connection.sendall(bytes(100_000))
+        finally:
+            ended.set()
+
+    project = Project(playbook=playbook, upstream="")
+    with serve_bytes(pour) as upstream:
+        project = replace(project, upstream=upstream.url)
+        with (
+            serve_here(project, limits=Limits(silence=0.3)) as proxy,
+            socket.create_connection(("127.0.0.1", proxy.port)) as client,
+        ):
+            client.sendall(request_bytes(CHAT, json.dumps(ASKED).encode(), port=proxy.port))
+            assert ended.wait(patience(20))
+    assert len(read_episodes(playbook)) == 1
+
+
+@pytest.mark.parametrize("last", ["write", "unlink"])
+def test_a_recorder_that_is_killed_on_the_way_records_nothing_twice(
+    playbook: Path, wire: WireServer, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """It is killed before the playbook has the exchanges, or after, while their files are still there."""
+    project = Project(playbook=playbook, upstream=wire.url)
+    recorder = RecorderThread([project])
+    recorder.recorders.clear()
+    with serve_here(project, recorder=recorder) as proxy:
+        for question in ("Red?", "Blue?"):
+            assert post(proxy, CHAT, {"messages": [{"role": "user", "content": question}]})[0] == 200
+    killed = RecorderThread([project]).recorders[0]
+
+    def kill(*arguments: Any, **named: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*{"write": (AgentLearner, "write"), "unlink": (Path, "unlink")}[last], kill)
+        with pytest.raises(KeyboardInterrupt):
+            killed.step(0.0)
+    assert list(locate_spool(playbook).glob("*.exchanges"))
+    later = RecorderThread([project]).recorders[0]
+    later.close()
+    assert [episode.question for episode in read_episodes(playbook)] == ["Red?", "Blue?"]
+    assert not list(locate_spool(playbook).glob("*.exchanges"))
 
 
 def test_a_client_that_hangs_up_ends_an_upstream_that_never_ends(playbook: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import json
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,11 @@ from hypothesis import strategies as st
 
 from ace.agent.watch.wire import Interface, add_context, find_session, find_user, insert_context
 from ace.errors import AceError
+from ace.servers.http_place import is_host_of, list_hosts
+from ace.servers.proxy import recorder, shown
 from ace.servers.proxy.projects import Project, add_project, hash_key, read_projects, require_distinct
+from ace.servers.proxy.recorder import decode_reply
+from ace.servers.proxy.shown import ShownTexts
 from ace.servers.proxy.signals import Remark, Signal, find_flaw, judge_reply, make_feedback
 from ace.servers.proxy.spool import (
     Ending,
@@ -26,6 +34,8 @@ from ace.servers.proxy.spool import (
     split_entries,
 )
 from ace.text.json_edit import extend_text, insert_value
+from tests.byte_server import say, serve_bytes
+from tests.proxy_here import fill
 
 CONTEXT = 'Red means "seven".\nBlue: \\4 七'
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=6)
@@ -185,6 +195,47 @@ def test_a_schema_that_nobody_can_use_says_nothing() -> None:
         assert find_flaw(schema, "{}") == ""
 
 
+def test_a_schema_without_end_is_given_up_and_nothing_is_fetched() -> None:
+    slow = {"type": "object", "properties": {"a": {"pattern": "^(a+)+$"}}}
+    assert find_flaw(slow, json.dumps({"a": "a" * 60 + "!"})) == ""
+    twice = {f"n{n}": {"allOf": [{"$ref": f"#/$defs/n{n + 1}"}] * 2} for n in range(60)}
+    assert find_flaw({"$defs": {**twice, "n60": {}}, "$ref": "#/$defs/n0"}, "7") == ""
+    assert find_flaw(SCHEMA, "7"), "what comes next is judged"
+    with serve_bytes(say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as server:
+        assert find_flaw({"$ref": f"{server.url}/schema"}, "{}") == ""
+        assert server.requests == []
+
+
+def test_a_reply_that_unpacks_to_more_than_fits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "_LONGEST_REPLY", 1_000_000)
+
+    def pack(size: int) -> Exchange:
+        return Exchange(interface="x", session="", encoding="gzip", reply=gzip.compress(bytes(size)))
+
+    assert decode_reply(pack(100_000)) == bytes(100_000)
+    with pytest.raises(ValueError, match="larger than"):
+        decode_reply(pack(7_000_000))
+
+
+def test_many_threads_choose_what_conversations_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shown, "_MOST", 1)
+    texts = ShownTexts([Project(playbook=fill(tmp_path / "p.db"), upstream="http://127.0.0.1:9")])
+
+    def choose(thread: int) -> set[int]:
+        bodies = ({"messages": [{"role": "user", "content": f"{thread} {n}"}]} for n in range(500))
+        return {texts.choose("agent", "", Interface.CHAT, body).version for body in bodies}
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(choose, range(8))) == [{1}] * 8
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_entries_of_the_spool_come_back_and_half_of_one_is_none(tmp_path: Path) -> None:
     playbook = tmp_path / "shop.db"
     spool = SpoolWriter(playbook)
@@ -210,6 +261,37 @@ def test_entries_of_the_spool_come_back_and_half_of_one_is_none(tmp_path: Path) 
     dead = left.with_name(left.name.replace(str(os.getpid()), "999999999"))
     left.rename(dead)
     assert list_spooled(locate_spool(playbook), 9) == [path, dead]
+
+
+def test_an_earlier_process_of_the_same_number_and_half_an_entry_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    playbook = tmp_path / "shop.db"
+    notes = [FeedbackNote(reply=f"r{number}", right=True) for number in range(4)]
+    SpoolWriter(playbook).put(notes[0])  # and that process is killed
+    spool = SpoolWriter(playbook)
+    assert len(list_spooled(locate_spool(playbook), 9)) == 1
+    spool.put(notes[1])
+
+    def refuse(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write_half(file: int, written: memoryview) -> int:
+        if len(pieces) == 1:
+            refuse()
+        pieces.append(written[: len(written) // 2])
+        return write(file, pieces[0])
+
+    write, pieces = os.write, list[memoryview]()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_half)
+        patch.setattr(os, "ftruncate", refuse)
+        spool.put(notes[2])
+    spool.put(notes[3])
+    spool.seal()
+    paths = list_spooled(locate_spool(playbook), 9)
+    entries = [read_entry(entry)[1] for path in paths for entry in split_entries(path.read_bytes())]
+    assert entries == notes
 
 
 def test_a_file_of_projects_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -244,3 +326,11 @@ def test_a_file_of_projects_is_read_as_it_was_written(tmp_path: Path) -> None:
     with pytest.raises(AceError) as caught:
         read_projects(tmp_path / "none.toml", defaults)
     assert "none.toml" in str(caught.value) and "add-project" in caught.value.hint
+
+
+def test_a_name_that_was_allowed_may_have_any_port_and_any_case() -> None:
+    hosts = list_hosts("127.0.0.1", 8787, ["Agents.example"])
+    for host in ("127.0.0.1:8787", "LOCALHOST:8787", "agents.example", "Agents.Example:443", "[::1]:8787"):
+        assert is_host_of(host, hosts), host
+    for host in ("", "localhost", "127.0.0.1:1", "agents.example.evil", "agents.example:x", "evil:8787"):
+        assert not is_host_of(host, hosts), host

@@ -15,7 +15,7 @@ import pytest
 import ace
 from ace.errors import InputError
 from ace.playbook import Add
-from ace.runs.records import AnswerFeedback
+from ace.runs.records import AnswerFeedback, Proposal, Reason
 from ace.store import Store
 from ace.store.integrity import prune
 from ace.testing import World
@@ -104,6 +104,25 @@ def test_what_feedback_is_about_and_what_is_young_stays(store: Store) -> None:
     assert store.verify() == []
     with pytest.raises(InputError, match="which runs are old"):
         store.prune()
+
+
+def test_what_waits_for_a_person_keeps_its_attempts(store: Store) -> None:
+    waiting = {Reason.QUARANTINED: 0, Reason.WAITS_FOR_WITNESS: 1, Reason.SUSPECT_LABEL: 2}
+    episodes = [episode.id for episode in store.episodes(run=1)]
+    proposals = [
+        Proposal("q0", "reflector", (), "rejected", "", (episodes[place],), reason=reason)
+        for reason, place in {**waiting, Reason.STILL_FAILS: 3}.items()
+    ]
+    store.commit((Add("b-other", "facts", "Words."),), author="ace", reason="test", proposals=proposals)
+    store.prune(keep=0)
+    assert [episode.id for episode in store.episodes(run=1)] == episodes[:3]
+
+
+@pytest.mark.parametrize("days", ["1e12", "inf", "900000"])
+def test_an_age_beyond_all_time_is_one_clear_error(ace: Ace, tmp_path: Path, days: str) -> None:
+    Store.open(tmp_path / "p.db").close()
+    refused = ace("runs", "prune", "--older-than", days, "--playbook", str(tmp_path / "p.db"))
+    assert refused.code == 2 and "Give fewer days." in refused.err
 
 
 def test_a_run_that_is_under_way_or_may_be_resumed_is_left_alone(store: Store) -> None:

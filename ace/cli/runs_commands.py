@@ -15,6 +15,7 @@ from ace.cli.bullet_commands import describe
 from ace.cli.options import DEFAULT_MODEL, Json, RunNumber
 from ace.cli.output import emit, width
 from ace.cli.playbook_places import PlaybookFile, playbook_file
+from ace.errors import InputError
 
 if TYPE_CHECKING:
     from ace.store import Run, Store
@@ -165,7 +166,10 @@ def prune(
     from ace.store import Store
 
     file = playbook_file(playbook)
-    age = None if older_than is None else timedelta(days=older_than)
+    try:
+        age = None if older_than is None else timedelta(days=older_than)
+    except OverflowError as error:
+        raise InputError(f"--older-than {older_than}: no run is so old.", hint="Give fewer days.") from error
     with (
         Store.open(file, create=False, read_only=dry_run) as store,
         progress_on_terminal(file, json=json) as show,

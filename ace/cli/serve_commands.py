@@ -37,6 +37,9 @@ _KNOWN = ("right", "score", "expected", "text")
 """What a line of feedback may say beside its episode, each of them or some."""
 
 
+Host = Annotated[str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")]
+
+
 def feedback(
     episode: Annotated[str, typer.Argument(metavar="EPISODE", help="The id that came with the answer.")],
     right: Annotated[
@@ -76,9 +79,7 @@ def feedback(
 def serve_mcp(
     place: ServedPlaybook = None,
     http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,
-    host: Annotated[
-        str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = 8765,
     allow_host: Annotated[
         list[str] | None,
@@ -128,9 +129,7 @@ def show_pages(
             parser=read_file,
         ),
     ] = None,
-    host: Annotated[
-        str, typer.Option(metavar="HOST", help="Other than loopback: with a token.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = 8766,
     allow_host: Annotated[
         list[str] | None,

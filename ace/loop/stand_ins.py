@@ -137,8 +137,8 @@ class ItemCalls:
     meter: Meter
     """Counts them, and keeps them in the journal."""
 
-    keys: dict[tuple[str, str, str], list[Key]] = field(default_factory=lambda: defaultdict(list))
-    """Those given out, in their order, by sample, role and request."""
+    keys: dict[tuple[str, str, str], dict[int, Key]] = field(default_factory=lambda: defaultdict(dict))
+    """Those given out, by sample, role and request, and by their place in the order of asking."""
 
     replies: dict[Key, Reply] = field(default_factory=dict)
     """What came of those that ended well."""
@@ -157,13 +157,13 @@ class ItemCalls:
         with self._lock:
             place = self.asked[identity]
             self.asked[identity] += 1
-            if place < len(self.keys[identity]):
+            if place in self.keys[identity]:
                 key = self.keys[identity][place]
                 if key in self.replies or key in self.under_way:
                     return key, self.replies.get(key)
         key, reply = self.meter.start(role, request)
         with self._lock:
-            self.keys[identity][place:] = [key, *self.keys[identity][place + 1 :]]
+            self.keys[identity][place] = key
             if reply is None:
                 self.under_way.add(key)
         return key, reply

@@ -5,8 +5,9 @@ A server that can be reached from elsewhere needs a token. Knows nothing about w
 
 from __future__ import annotations
 
+import re
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,13 +63,20 @@ def list_hosts(host: str, port: int, names: Sequence[str] = ()) -> list[str]:
     "NAME:*" stands for any port.
     """
     hosts: list[str] = []
-    for name in dict.fromkeys((*LOOPBACK, write_host(host), *names)):
+    names = [name.lower() for name in names]
+    for name in dict.fromkeys((*LOOPBACK, write_host(host).lower(), *names)):
         hosts.append(f"{name}:{port}")
         if port == 80:
             hosts.append(name)
         if name in names:  # a proxy in front may have another port
             hosts += [name, f"{name}:*"]
     return hosts
+
+
+def is_host_of(host: str, hosts: Collection[str]) -> bool:
+    """Return whether a host, with its port if it has one, is among those of `list_hosts`."""
+    host = host.lower()
+    return host in hosts or re.sub(r":\d*$", ":*", host) in hosts
 
 
 def open_listener(host: str, port: int) -> socket.socket:

@@ -77,8 +77,9 @@ def parse_place(text: str | Path | ServerAddress) -> Place:
     try:
         parts = urlsplit(text)
         user, _, secret = parts.netloc.rpartition("@")[0].partition(":")
-        if parts.fragment:  # "#" in a password that was not escaped ends the address there
-            raise ValueError("fragment")
+        # "#", "?" and "/" in a password that was not escaped end the part that it stands in.
+        if parts.fragment or "@" in parts.path + parts.query:
+            raise ValueError("a password that is not escaped")
     except ValueError:
         raise InputError("The address of the server cannot be read.", hint=hint) from None
     schema, options = DEFAULT_SCHEMA, []
@@ -90,7 +91,8 @@ def parse_place(text: str | Path | ServerAddress) -> Place:
             secret = setting
         else:
             options.append(option)
-    if not schema.isidentifier() or not schema.islower() or schema.startswith("pg_") or len(schema) > 48:
+    is_name = schema.isascii() and schema.isidentifier() and schema.islower()
+    if not is_name or schema.startswith("pg_") or len(schema) > 48:
         message = f"schema: {schema!r:.80} cannot name a playbook of a database."
         raise InputError(
             message, hint="Small letters, digits and _, at most 48, a letter first.", field="schema"

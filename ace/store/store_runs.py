@@ -316,7 +316,10 @@ class RunStore(OpenFile):
             raise InputError("Say which runs are old.", hint="Give --keep N, --older-than DAYS, or both.")
         before = None
         if older_than is not None:
-            before = (datetime.now(UTC) - older_than).isoformat(timespec="milliseconds")
+            try:
+                before = (datetime.now(UTC) - older_than).isoformat(timespec="milliseconds")
+            except OverflowError as error:
+                raise InputError("No run is older than all time.", hint="Give fewer days.") from error
         citations, pruned = prune.Citations(), prune.Pruning()
         with self._reading() as db:
             runs = prune.find_ended(db, keep, before)

@@ -52,7 +52,7 @@ class Limits:
     """Seconds that a client may take for the next piece of its request."""
 
     silence: float = 600.0
-    """Seconds that an upstream may say nothing."""
+    """Seconds that an upstream may say nothing, and that a client may take nothing of a reply."""
 
 
 @dataclass(slots=True)
@@ -249,21 +249,27 @@ class Forwarder:
                 call.take(piece)
                 if call.size == length:
                     call.keep(Ending.WHOLE)  # with this piece the client has all
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                async with asyncio.timeout(self.limits.silence):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
             await reading
+            call.keep(Ending.WHOLE)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         except httpx.TransportError as error:
             is_silent = isinstance(error, httpx.TimeoutException)
             call.keep(Ending.SILENT if is_silent else Ending.BROKEN)
             _LOG.warning("a reply broke off: %s", describe_error(error)[:300])
             return  # without an end: then the server closes the connection, as the upstream did
+        except TimeoutError:
+            call.keep(Ending.HUNG_UP)
+            _LOG.warning("a client took nothing of its reply for %g s", self.limits.silence)
+            return
         except asyncio.CancelledError:
             call.keep(Ending.HUNG_UP)
             raise
         finally:
+            call.keep(Ending.BROKEN)  # where nothing said before how it ended
             reading.cancel()
             await response.aclose()
-        call.keep(Ending.WHOLE)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _refuse(self, call: Call, send: Send, error: httpx.TransportError) -> None:
         """Say that no reply came, and why."""
@@ -272,6 +278,8 @@ class Forwarder:
         is_silent = isinstance(error, httpx.ReadTimeout)
         call.keep(Ending.SILENT if is_silent else Ending.UNREACHABLE)
         what = describe_error(error)[:300]
+        if isinstance(error, httpx.LocalProtocolError):  # its words repeat the header, which may be a key
+            what = "a header of the request, or the key of the API, holds what no header may"
         _LOG.warning("no reply came from %s: %s", call.request.url.host, what)
         if is_silent:
             message = f"The upstream said nothing for {self.limits.silence:g} s."

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ace.servers.http_place import Scope, Send
+from ace.servers.http_place import Scope, Send, is_host_of
 from ace.servers.proxy.projects import Project, hash_key
 
 KEY_HEADER = b"x-ace-key"
@@ -81,11 +81,11 @@ class Gate:
         if not scope["raw_path"].startswith(b"/"):
             return Refusal(400, Reason.ADDRESS, "Ask for a path, as in GET /v1/models.")
         host = headers.get(b"host", b"").decode("latin-1")
-        if host not in self._hosts:
+        if not is_host_of(host, self._hosts):
             hint = "Start the proxy with --allow-host NAME."
             return Refusal(403, Reason.HOST, f"This server does not answer to the name {host!r:.80}. {hint}")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and origin.partition("://")[2] not in self._hosts:
+        if origin and not is_host_of(origin.partition("://")[2], self._hosts):
             return Refusal(403, Reason.ORIGIN, "Pages of other servers may not call this one.")
         project, carrier = self._find_project(headers)
         if project is None:
@@ -126,16 +126,14 @@ class Gate:
 
 def _write_headers(raw: Headers, project: Project, carrier: bytes) -> Headers:
     """Return the headers to go on with: a key of the project is gone, or the API's key has its place."""
-    named: set[bytes] = set()  # by the header that says which are of this leg
-    for name, value in raw:
-        if name.lower() == b"connection":
-            named |= {word.strip().lower() for word in value.split(b",")}
-    own_key = os.environ.get(project.upstream_key, "") if project.upstream_key else ""
+    own_leg = _list_own_leg(raw)
+    # A line break at its end, as of a file, is no part of a key.
+    own_key = os.environ.get(project.upstream_key, "").strip() if project.upstream_key else ""
     secrets = (b"x-api-key", b"api-key", b"authorization")
     sent: Headers = []
     for name, value in raw:
         low = name.lower()
-        if low in _NOT_SENT or low in named or (low == carrier and not own_key):
+        if low in _NOT_SENT or low in own_leg or (low == carrier and not own_key):
             continue
         if own_key and low in secrets:
             value = f"Bearer {own_key}".encode() if low == b"authorization" else own_key.encode()
@@ -145,11 +143,17 @@ def _write_headers(raw: Headers, project: Project, carrier: bytes) -> Headers:
 
 def list_reply_headers(raw: Sequence[tuple[bytes, bytes]]) -> Headers:
     """Return the headers of an upstream's reply that go to the client: all but those of one leg."""
+    own_leg = _list_own_leg(raw)
+    return [(name, value) for name, value in raw if name.lower() not in own_leg]
+
+
+def _list_own_leg(raw: Sequence[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    """Return the names of headers that belong to one connection, with those that `Connection` names."""
     named: set[bytes] = set()
     for name, value in raw:
         if name.lower() == b"connection":
             named |= {word.strip().lower() for word in value.split(b",")}
-    return [(name, value) for name, value in raw if name.lower() not in _OWN_LEG | named]
+    return _OWN_LEG | named
 
 
 async def send_refusal(send: Send, refusal: Refusal) -> None:

@@ -25,7 +25,14 @@ from ace.loop import AgentLearner
 from ace.loop.own_episode import EpisodeContext, OwnEpisode
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
 from ace.servers.proxy.recorder_process import FeedbackFate
-from ace.servers.proxy.reply_index import ADD_REPLY, FIND_EPISODE, open_reply_index
+from ace.servers.proxy.reply_index import (
+    ADD_REPLY,
+    ADD_TO_BATCH,
+    CLEAR_BATCH,
+    FIND_EPISODE,
+    LIST_BATCH,
+    open_reply_index,
+)
 from ace.servers.proxy.signals import Remark, Signal, judge_reply, make_feedback
 from ace.servers.proxy.spool import (
     Ending,
@@ -36,12 +43,15 @@ from ace.servers.proxy.spool import (
     read_entry,
     split_entries,
 )
+from ace.store import Store
 from ace.task.traces.claude_code import drop_reminders
 from ace.task.types import Sample
 
 _AT_ONCE = 20  # files that are recorded in one transaction
 _MOST_SESSIONS = 1_000  # that are followed at once; the one that was silent longest ends then
 _LONGEST_ERROR = 500  # characters of what an upstream says of a fault
+_LONGEST_REPLY = 64_000_000  # bytes of a reply that came compressed
+_PIECE = 16_384  # bytes of it that are unpacked at once
 _LOG = logging.getLogger("ace.learner")
 
 Row = EpisodeEvent | EpisodeEnd | AnswerFeedback
@@ -60,7 +70,7 @@ class Remarks:
 
 
 class EpisodeCollector:
-    """Begin episodes with what their callers were collector, and collect what they report.
+    """Begin episodes with what their callers were shown, and collect what they report.
 
     It is the `EpisodeLearner` of conversations and the `EpisodeKeeper` of their episodes.
     """
@@ -117,6 +127,7 @@ class Recorder:
 
     def __init__(self, playbook: Path, open_learner: Callable[[], AgentLearner], tell: Tell) -> None:
         """Name the file. `open_learner` opens its learner, which raises its own errors in each call."""
+        self._playbook = playbook
         self._folder = locate_spool(playbook)
         self._open_learner = open_learner
         self._tell = tell
@@ -168,8 +179,26 @@ class Recorder:
         if self._index is None:
             self._index = open_reply_index(self._folder)
         if self._collector is None:
+            self._remove_recorded(self._index)
             self._collector = EpisodeCollector(self._open_learner())
         return self._collector
+
+    def _remove_recorded(self, index: sqlite3.Connection) -> None:
+        """Remove files that another process has recorded and was killed before it could. Raises StoreError.
+
+        It is called before a learner is open, which ends the episodes that others have left.
+        """
+        rows = index.execute(LIST_BATCH).fetchall()
+        paths = [self._folder / name for name, _, _ in rows if (self._folder / name).exists()]
+        if not paths:
+            return
+        _, episode, number = rows[0]
+        with Store.open(self._playbook, create=False, read_only=True) as store:
+            events = store.open_episodes(episode).get(episode, ())
+            is_recorded = bool(store.episodes(ids=[episode]))
+        if is_recorded or any(event.number == number for event in events):
+            for path in paths:
+                path.unlink(missing_ok=True)
 
     def _note(self, problem: str) -> None:
         """Log a problem, once for each time that it begins; "" when there is none any more."""
@@ -270,8 +299,21 @@ class Recorder:
     def _flush(self, collector: EpisodeCollector) -> bool:
         """Write what was collected, remove what it came from, and tell. Return whether nothing is left.
 
-        Raises errors of the spool and the index.
+        What a reply belongs to, and what is being written, is in the index before. So a process that is
+        killed in between records nothing twice. Raises errors of the spool and the index.
         """
+        if self._index is not None and (self._replies or collector.rows):
+            batch: list[tuple[str, str, int]] = []
+            for row in collector.rows:  # the last that others can tell apart is the one to look for
+                if isinstance(row, EpisodeEnd):
+                    batch = [(path.name, row.episode.id, -1) for path in self._taken]
+                elif isinstance(row, EpisodeEvent):
+                    batch = [(path.name, row.episode, row.number) for path in self._taken]
+            with self._index:
+                self._index.executemany(ADD_REPLY, self._replies.items())
+                self._index.execute(CLEAR_BATCH)
+                self._index.executemany(ADD_TO_BATCH, batch)
+            self._replies.clear()
         while collector.rows:
             try:
                 collector.learner.write(*collector.rows)
@@ -281,10 +323,6 @@ class Recorder:
                 return False
             except AceError as error:
                 self._write_singly(collector, error)
-        if self._replies and self._index is not None:
-            with self._index:
-                self._index.executemany(ADD_REPLY, self._replies.items())
-            self._replies.clear()
         for path in self._taken:
             path.unlink(missing_ok=True)
         self._taken.clear()
@@ -322,7 +360,13 @@ def decode_reply(exchange: Exchange) -> bytes:
     import httpx
 
     headers = {"content-encoding": exchange.encoding}
+    packed = (exchange.reply[start : start + _PIECE] for start in range(0, len(exchange.reply), _PIECE))
+    reply = bytearray()
     try:
-        return httpx.Response(200, headers=headers, content=exchange.reply).content
+        for piece in httpx.Response(200, headers=headers, content=packed).iter_bytes():
+            reply += piece
+            if len(reply) > _LONGEST_REPLY:
+                raise ValueError(f"its reply is larger than {_LONGEST_REPLY:,} bytes")
+        return bytes(reply)
     except httpx.DecodingError as error:
         raise ValueError(f"its reply is not in {exchange.encoding}") from error

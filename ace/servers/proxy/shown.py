@@ -12,7 +12,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from ace.agent.watch.wire import Interface, find_earlier
@@ -99,6 +99,7 @@ class ShownTexts:
             finally:
                 text.close()  # a store belongs to the thread that opened it
         self._pins: OrderedDict[tuple[str, str, bytes], ShownPlaybook] = OrderedDict()
+        self._pinning = Lock()
         self._stop = Event()
         self._thread = Thread(target=self._follow, name="playbooks", daemon=True)
 
@@ -115,7 +116,7 @@ class ShownTexts:
     ) -> ShownPlaybook:
         """Return what a request is shown: a new conversation the newest text, another what it began with.
 
-        Called by one event loop.
+        Safe to call from several threads.
         """
         newest = self._texts[project].current
         field_name = "input" if interface is Interface.RESPONSES else "messages"
@@ -135,11 +136,12 @@ class ShownTexts:
                     break
         written = json.dumps(first, sort_keys=True).encode("utf-8", "surrogatepass")
         key = (project, session, hashlib.blake2b(written, digest_size=16).digest())
-        chosen = self._pins.get(key, newest) if goes_on else newest
-        self._pins[key] = chosen
-        self._pins.move_to_end(key)
-        if len(self._pins) > _MOST:
-            self._pins.popitem(last=False)
+        with self._pinning:
+            chosen = self._pins.get(key, newest) if goes_on else newest
+            self._pins[key] = chosen
+            self._pins.move_to_end(key)
+            if len(self._pins) > _MOST:
+                self._pins.popitem(last=False)
         return chosen
 
     def _follow(self) -> None:

@@ -7,7 +7,10 @@ which the tool does not take. A reply that was cut off, or asked for again, is o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -19,6 +22,7 @@ from ace.task.traces.chat_record import read_messages
 
 AUTHOR = "proxy"
 _LONGEST = 300  # characters of what a validator says
+_MOST_WORK = 1.0  # seconds of processor time for one schema: its patterns may take forever
 
 
 class Signal(StrEnum):
@@ -120,18 +124,47 @@ def list_tools(interface: Interface, body: Body) -> dict[str, Mapping[str, Any]]
 
 
 def find_flaw(schema: Mapping[str, Any], text: str) -> str:
-    """Return how a JSON text breaks a schema; "" where it fits, or where the schema cannot be used."""
+    """Return how a JSON text breaks a schema; "" where it fits, or where the schema cannot be used.
+
+    Nothing that a schema refers to is fetched.
+    """
     from jsonschema.exceptions import best_match
     from jsonschema.validators import validator_for
+    from referencing import Registry
 
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         return f"it is no JSON ({error})"[:_LONGEST]
     try:
-        kind = validator_for(schema)
-        kind.check_schema(schema)
-        flaw = best_match(kind(schema).iter_errors(value))
-    except Exception:  # no schema, or a reference that leads nowhere: the upstream has accepted it
+        with limit_work(_MOST_WORK):
+            kind = validator_for(schema)
+            kind.check_schema(schema)
+            flaw = best_match(kind(schema, registry=Registry()).iter_errors(value))
+    except Exception:  # no schema, one without end, or a reference that leads nowhere
         return ""
     return "" if flaw is None else f"at {flaw.json_path}: {flaw.message}"[:_LONGEST]
+
+
+@contextmanager
+def limit_work(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the block once the process has worked for so long since it began.
+
+    It interrupts regular expressions, too. Only a main thread can be interrupted, as that of the recorder's
+    program is; in any other the block goes on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        """End the block."""
+        raise TimeoutError(f"It took more than {seconds:g} s.")
+
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

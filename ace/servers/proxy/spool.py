@@ -92,7 +92,11 @@ class SpoolWriter:
     """Add entries to the folder of a playbook. Belongs to one event loop."""
 
     def __init__(self, playbook: Path) -> None:
+        """Seal what an earlier process of the same number has left: in a container all have the same."""
         self.folder = locate_spool(playbook)
+        for path in self.folder.glob(f"*-{os.getpid()}{_OPEN}"):
+            with suppress(OSError):
+                path.rename(path.with_suffix(_SEALED))
         self._file: int | None = None  # the descriptor of the open file
         self._path = Path()
         self._size = 0
@@ -120,6 +124,10 @@ class SpoolWriter:
         """Let the other process have what was put until now, and put what waited in memory. Never raises."""
         while self._waiting and self._store(self._waiting[0]):
             self._bytes -= len(self._waiting.popleft())
+        self._close()
+
+    def _close(self) -> None:
+        """Seal the open file, if there is one."""
         if self._file is None:
             return
         try:
@@ -143,8 +151,10 @@ class SpoolWriter:
         except OSError as error:
             self._note(error)
             if self._file is not None:
-                with suppress(OSError):
+                try:
                     os.ftruncate(self._file, self._size)  # no half of an entry stays
+                except OSError:  # then nothing may stand behind the half
+                    self._close()
             return False
         self._size += len(written)
         if self._problem:

@@ -9,11 +9,10 @@ from ace.errors import InputError, UnknownVersion
 from ace.playbook.model import Bullet, Status
 from ace.report.review_queue import Waiting, WaitKind, list_waiting, read_grounds
 from ace.report.version_changes import BulletChange, trace_changes
-from ace.runs.records import Touch, Version
+from ace.runs.records import Version
 from ace.runs.trajectory_text import render_episode
 from ace.servers.review.decisions import find_undecided, list_actions
 from ace.servers.review.view import View
-from ace.store.store import Store
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -75,7 +74,10 @@ def show_bullet(view: View) -> Response:
             entry = entries[0]
         (grounds,) = read_grounds(store, [entry], proofs, most=40)
         edits = [touch for touch in grounds.touches if touch.operation.op != "vote"][-_MOST_TOUCHES:]
-        steps = [_trace_version(store, list(group)) for _, group in groupby(edits, lambda edit: edit.version)]
+        steps: list[tuple[Version, list[BulletChange]]] = []  # a version, and what it changed of the bullet
+        for version, group in groupby(edits, lambda edit: edit.version):
+            delta = tuple(touch.operation for touch in group)
+            steps.append((version, trace_changes(store, version.parent or 0, delta)))
         return view.render(
             "bullet.html.j2",
             store,
@@ -89,13 +91,6 @@ def show_bullet(view: View) -> Response:
             aliases=store.aliases(bullet=name),
             actions=list_actions(bullet) if in_playbook else [("promote", "Approve"), ("remove", "Retire")],
         )
-
-
-def _trace_version(store: Store, touches: list[Touch]) -> tuple[Version, list[BulletChange]]:
-    """Return the version of operations on one bullet, which is the same for all, and what each changed."""
-    version = touches[0].version
-    delta = tuple(touch.operation for touch in touches)
-    return version, trace_changes(store, version.parent or 0, delta)
 
 
 def show_search(view: View) -> Response:

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from ace.servers.http_place import App, HttpPlace, Receive, Scope, Send, list_hosts
+from ace.servers.http_place import App, HttpPlace, Receive, Scope, Send, is_host_of, list_hosts
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -66,7 +66,6 @@ class WebGuard:
         self._app = app
         self._token = place.token.encode()
         self._hosts = frozenset(list_hosts(place.host, port, place.names))
-        self._names = frozenset(place.names)  # of a proxy in front, which may have any port
         self._refuse = refuse
         self._secret = secrets.token_bytes(32)
         self._entered: dict[str, None] = {}  # sessions that have given the token, oldest first
@@ -105,24 +104,16 @@ class WebGuard:
                 answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
             else:
                 answer = self._refuse(request, Refusal(HTTPStatus.UNAUTHORIZED, "That is not the token."))
-        elif self._token and not path.startswith("/static/") and not self._has_entered(request, session):
-            answer = self._refuse(request, Refusal(HTTPStatus.UNAUTHORIZED, "These pages need a token."))
+        elif self._token and not path.startswith("/static/"):
+            sent = request.headers.get("authorization", "").encode()
+            if session not in self._entered and not hmac.compare_digest(sent, b"Bearer " + self._token):
+                answer = self._refuse(request, Refusal(HTTPStatus.UNAUTHORIZED, "These pages need a token."))
         await answer(scope, receive, _add_headers(send, session if is_new else ""))
-
-    def _has_entered(self, request: Request, session: str) -> bool:
-        """Return whether a request brings the token, or belongs to a browser that has."""
-        sent = request.headers.get("authorization", "").encode()
-        return session in self._entered or hmac.compare_digest(sent, b"Bearer " + self._token)
-
-    def _is_ours(self, host: str) -> bool:
-        """Return whether a host, with its port if it has one, is a name of this server."""
-        name = re.sub(r":\d*$", "", host)
-        return host in self._hosts or name in self._names
 
     def _check_source(self, request: Request) -> Refusal | None:
         """Return why a request is not from a page of ours; None where nothing says so."""
         host = request.headers.get("host", "").lower()
-        if not self._is_ours(host):
+        if not is_host_of(host, self._hosts):
             message = (
                 f"This server is not called {host!r:.80}. Start it with --allow-host to give it the name."
             )
@@ -136,7 +127,9 @@ class WebGuard:
         if origin is not None:
             parts = urlsplit(origin)
             is_foreign = (
-                is_foreign or parts.scheme not in ("http", "https") or not self._is_ours(parts.netloc)
+                is_foreign
+                or parts.scheme not in ("http", "https")
+                or not is_host_of(parts.netloc, self._hosts)
             )
         if is_foreign:
             return Refusal(HTTPStatus.FORBIDDEN, "This form comes from a page of another site.")

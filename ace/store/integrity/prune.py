@@ -1,8 +1,10 @@
 """Retention: deleting the calls and attempts of old runs that nothing in the playbook rests on.
 
-What a bullet cites at any version, what proved an accepted proposal, what feedback or the events of somebody
-else's agent are about, and the calls for the samples of all of these stay, and so do runs, their journals,
-proposals and the whole history. Functions over a connection that is already inside a transaction.
+What a bullet cites at any version, what stands behind a proposal that was accepted or waits for a person,
+what feedback or the events of somebody else's agent are about, and the calls for the samples of all of these
+stay, and so do runs, their journals, proposals and the whole history.
+
+Functions over a connection that is already inside a transaction.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ace.runs.records import Reason
 from ace.store import checked_rows
 from ace.store.sqlite_text import read_column, to_json
 from ace.store.store_database import Database
@@ -32,6 +35,12 @@ FROM episodes WHERE run = ? ORDER BY rowid"""
 _CALLS = """SELECT id, sample, coalesce(length(reply), 0) + length(error) + length(faults) + length(request)
     + length(phase) + length(sample) + length(model) + 120
 FROM calls WHERE run = ? ORDER BY id"""
+
+
+_PROPOSALS = """SELECT rowid, run, sample_id, episodes FROM proposals WHERE rowid > ?
+    AND (outcome = 'accepted' OR reason IN (SELECT value FROM json_each(?))) ORDER BY rowid"""
+# Reasons of proposals that a person may still decide, and see the attempts behind.
+_WAITING = (Reason.QUARANTINED.value, Reason.WAITS_FOR_WITNESS.value, Reason.SUSPECT_LABEL.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,7 @@ class Citations:
         cited = """SELECT DISTINCT value FROM bullet_history, json_each(provenance) WHERE version > ?
             UNION SELECT episode FROM feedback WHERE id > ? UNION SELECT episode FROM episode_events"""
         self.episodes.update(read_column(db, cited, [version, feedback]))
-        accepted = """SELECT rowid, run, sample_id, episodes FROM proposals
-            WHERE rowid > ? AND outcome = 'accepted'"""
-        for row, run, sample, episodes in db.execute(accepted, [proposal]):
+        for row, run, sample, episodes in db.execute(_PROPOSALS, [proposal, to_json(_WAITING)]):
             self.episodes.update(json.loads(episodes))
             self.samples[run].add(sample)
             proposal = row

@@ -272,8 +272,12 @@ class ServerConnection:
                 pause = min(2 * pause, _LONGEST_PAUSE)
         self.losses += 1
         self._hears = False
-        for branch in self._branches:
-            server_session.take_lead(self, self.address, branch)
+        try:
+            for branch in self._branches:
+                server_session.take_lead(self, self.address, branch)
+        except BaseException:
+            self._raw.close()  # who leads no more does not write: the next try begins here again
+            raise
 
     def create(self) -> None:
         """Make the tables, unless another process was faster."""
