@@ -62,10 +62,11 @@ def move(db: Database, playbook: Playbook, here: int, there: int, head: Branch |
     ends = [name_or_last for part in line for name_or_last in part]
     sql = _CHANGED.format(", ".join([_PART] * len(line)), STATE)
     common = here if len(line) == 1 and head is not None else lineage.last_common(db, here, there)
-    rows = db.execute(sql, [*ends, common, max(here, there)])
+    asked = db.execute(sql, [*ends, common, max(here, there)])
     sections = _select_sections(db, line)
     position = db.execute(_POSITION, [there])
     bullets = playbook.bullets.mutate()
+    rows = asked.fetchall()  # read after all is asked for, which a server answers at once
     present = []
     for row in rows:
         if row[1] is None:  # the bullet is not there yet at that version
