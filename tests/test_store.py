@@ -169,6 +169,16 @@ def test_history_survives_reopening(store: Store) -> None:
         assert again.verify() == []
 
 
+def test_what_is_in_use_follows_from_one_version_to_the_next(store: Store) -> None:
+    store.commit(TWO, **WHO)
+    last = store.commit((Revise("a", "use order_id"), Remove("b"), Add("c", "x", "y")), **WHO)
+    store.close()
+    with Store.open(store.path, create=False) as again:
+        assert [bullet.id for bullet in again.checkout(1).active] == ["a", "b"]  # kept in their order
+        assert [bullet.content for bullet in again.checkout(2).active] == ["use order_id", "y"]
+        assert again.checkout(2).active == last.playbook.active
+
+
 def test_revert_is_a_new_version_with_the_old_bullets(store: Store) -> None:
     before = store.commit(TWO, **WHO).playbook
     store.commit((Merge("a", ("b",), "both"), Vote("a", 3, 1), Move("a", "other"), Add("c", "x", "y")), **WHO)
