@@ -231,6 +231,8 @@ def test_extract_sql_never_raises_and_invents_nothing(text: str) -> None:
 
 @given(SQLISH)
 @example("``` a ``` SELECT 1 ``` b")
+@example("SELECT a FROM b\nSELECT a FROM b:)")
+@example("``````SELECT a FROM bINSERT INTO t SELECT 1```DROP TABLE t")
 def test_extract_sql_is_idempotent(text: str) -> None:
     assert extract_sql(extract_sql(text)) == extract_sql(text)
 

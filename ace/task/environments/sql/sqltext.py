@@ -51,7 +51,7 @@ _QUOTE = re.compile(r"(?:(?P<long>\"{3}|'{3})\s*|[\"'])\Z")
 _PLAIN_WORDS = re.compile(r"(?<![\w'\u2019])[^\W\d][\w'\u2019]*+(?: [^\W\d][\w'\u2019]*+){2,}")
 _SENTENCE_ENDS = tuple(".:!?\u2026\u3002\uff01\uff1a\uff1f\u0964\u06d4")
 _PARAGRAPH = 500  # characters that are looked at
-_MOST = 20  # places where a statement may begin
+_MOST = 20  # places where a statement may begin; also how often one is cut out of what was cut out
 _MARKDOWN = "*_`) \t\r\n"
 _ANYWHERE = re.compile(r"\b(?P<sql>select)\b", re.IGNORECASE)
 
@@ -72,6 +72,16 @@ def extract_sql(text: str) -> str:
     several, so that they are refused instead of half run. A text without SQL comes back stripped: the
     database then says what is wrong with it. Never raises; idempotent.
     """
+    for _ in range(_MOST):  # what is left may read as prose or as a fence in its turn
+        sql = _cut_out(text)
+        if sql == text:
+            break
+        text = sql
+    return text
+
+
+def _cut_out(text: str) -> str:
+    """Return the statement that a text seems to hold, without what stands around it."""
     if not _STATEMENT.match(text):
         _, text = split_thoughts(text)
     fenced: list[str] = [body for _, body in _FENCE.findall(text) if _find_start(body) is not None]
