@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -140,13 +141,13 @@ def test_a_run_that_is_under_way_or_may_be_resumed_is_left_alone(store: Store) -
 def test_it_goes_on_beside_a_writer_and_after_a_kill(store: Store) -> None:
     stop, errors = threading.Event(), list[BaseException]()
 
-    def write() -> None:
+    def write() -> None:  # one version at least, however soon it is told to stop
         try:
             with Store.open(store.path) as other:
-                number = 0
-                while not stop.is_set():
+                for number in itertools.count():
                     other.commit((Add(f"new-{number}", "s", f"Lesson {number}."),), author="a", reason="r")
-                    number += 1
+                    if stop.is_set():
+                        break
         except BaseException as error:  # shown by the test
             errors.append(error)
 
