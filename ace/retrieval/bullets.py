@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ace.context.pack import LeftOut
 from ace.context.render import Rendered, render_best, render_playbook
@@ -46,6 +46,10 @@ class HybridSelector:
 
     _lock: Lock = field(default_factory=Lock, compare=False)
     """Held while bullets are chosen: they are kept for one playbook at a time."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes one for which nothing is kept yet: a copy in another process has its own."""
+        return HybridSelector, (self.vectors,)
 
     def expect(self, questions: Iterable[str]) -> None:
         """Take note of questions that will be asked, in their order. That saves time, and changes nothing."""
