@@ -270,11 +270,12 @@ class StepLab:
         """Add what copies of benches recorded in another process. A new purpose has a new bench."""
         for key, copy in benches.items():
             bench = self.benches.setdefault(key, copy)
-            if bench is not copy and not bench.episodes:
+            if bench is copy:
+                continue
+            if not bench.episodes:
                 bench.context_tokens, bench.left_out = copy.context_tokens, copy.left_out
                 bench.retrieved, bench.judge_error = copy.retrieved, copy.judge_error
-            if bench is not copy:
-                bench.episodes += copy.episodes
+            bench.episodes += copy.episodes
 
     def bench_of(self, trial: Trial) -> SampleBench:
         """Return the bench that a trial of this step was made on. Raises KeyError for another step's."""
@@ -304,9 +305,11 @@ class StepLab:
         Raises RuntimeError in a copy of the lab, which has no file.
         """
         wanted = sorted(set(ids))
-        if wanted and self._read_episodes is None:
+        if not wanted:
+            return ()
+        if self._read_episodes is None:
             raise RuntimeError("A lab has no recorded episodes inside `map`: read them before.")
-        return self._read_episodes(wanted) if wanted and self._read_episodes else ()
+        return self._read_episodes(wanted)
 
 
 def _add_artifacts(attempt: Attempt, workspace: GuardedWorkspace) -> Attempt:

@@ -76,8 +76,8 @@ class HybridSelector:
         with self._lock:
             shelf = self._follow(playbook, count, ids=ids)
             core_room = int(room * share)
-            best = [shelf.get_bullet(place) for place in shelf.choose_core(core_room)]
-            core = render_best(best, playbook.section_names, core_room, count, ids=ids)
+            best = [shelf.bullets[place] for place in shelf.choose_core(core_room)]
+            core = render_best(playbook, best, core_room, count, ids=ids)
             order = shelf.rank(question, map(shelf.get_place, core.bullets))
             chosen = shelf.choose_for_question(order, room - core.tokens, most)
             specific = [shelf.make_item(place) for place in chosen]
@@ -102,7 +102,7 @@ class HybridSelector:
         """Return ids of at most so many bullets in use, the one that bears most on the question first."""
         with self._lock:
             shelf = self._follow(playbook, estimate_tokens, ids=False)
-            return [shelf.get_bullet(place).id for place in islice(shelf.rank(question, ()), most)]
+            return [shelf.bullets[place].id for place in islice(shelf.rank(question, ()), most)]
 
     def _follow(self, playbook: Playbook, count: CountTokens, *, ids: bool) -> KeptBullets:
         """Return what is kept of the bullets, up to date for a playbook."""
