@@ -182,7 +182,6 @@ class Run:
             self.version if version is None else version,
             online=self.kind == "online",
             executor=self.executor,
-            meter=self.models.meter,
             read_episodes=lambda ids: self.store.episodes(ids=ids),
         )
 
