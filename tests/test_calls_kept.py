@@ -29,6 +29,7 @@ from ace.llm import (
 )
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
+from ace.llm.meter import mark_calls
 from ace.loop import learn
 from ace.loop.executor import ordered_map
 from ace.loop.stand_ins import ItemCalls
@@ -170,9 +171,9 @@ def test_the_same_request_twice_is_two_calls(store: Store) -> None:
     for _ in range(2):
         meter.begin_run(store.call_journal(run))
         client = meter.client(model)
-        with meter.about("s1"):
+        with mark_calls("s1"):
             said.append([client.complete(ask()).text for _ in range(2)])
-    with meter.about("s2"):
+    with mark_calls("s2"):
         said.append([client.complete(ask()).text])
     assert said == [["a", "b"], ["a", "b"], ["c"]]
 
@@ -246,7 +247,7 @@ def test_a_reply_of_ones_own_client_is_found_again_in_any_form(store: Store) -> 
         journal = store.call_journal(run)
         meter.begin_run(journal)
         meter.begin_step(0, "epoch 1")
-        with meter.about("s"):
+        with mark_calls("s"):
             made.append(meter.client(client).complete(ask(role=Role.REFLECTOR, schema=Named)))
         journal.close()
     assert made[0].parsed == made[1].parsed == Named.model_validate({"1": "Late parcels"})

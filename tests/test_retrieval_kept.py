@@ -175,3 +175,13 @@ def test_the_terms_that_are_kept_find_the_same_bullets(
         for other in history:
             same = said == Counter(bullet.content for bullet in other.active)
             assert (playbook.contents_digest == other.contents_digest) == same
+
+
+def test_copies_in_other_processes_begin_anew_and_find_the_same(large: Playbook) -> None:
+    hybrid, terms = HybridSelector(embed_coarsely), KeptTerms()
+    asked = "orders with status 77"
+    chosen = hybrid(large, asked, 500, estimate_tokens)
+    nearest = terms.find_nearest(large, asked, 3)
+    hybrid_there, terms_there, playbook = pickle.loads(pickle.dumps((hybrid, terms, large)))
+    assert hybrid_there(playbook, asked, 500, estimate_tokens) == chosen
+    assert terms_there.find_nearest(playbook, asked, 3) == nearest

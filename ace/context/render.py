@@ -66,28 +66,28 @@ def render_playbook(
     packed = _pack_bullets(bullets, lines, budget_tokens, count_tokens, utility)
     included = sorted(packed.included, key=lambda item: (not item.pinned, -item.utility))
     best = [playbook.bullets[item.source] for item in included]
-    rendered = render_best(best, playbook.section_names, budget_tokens, count_tokens, ids=ids)
+    rendered = render_best(playbook, best, budget_tokens, count_tokens, ids=ids)
     return replace(rendered, left_out=(*packed.left_out, *rendered.left_out))
 
 
 def render_best(
+    playbook: Playbook,
     bullets: Sequence[Bullet],
-    section_names: Sequence[str],
     budget_tokens: int,
     count_tokens: CountTokens = estimate_tokens,
     *,
     ids: bool = False,
 ) -> Rendered:
-    """Return as many of `bullets`, of which the best come first, as fit together, in a playbook's order.
+    """Return as many of a playbook's `bullets` as fit together, in its order. The best are given first.
 
     A tokenizer need not add up: what each line counts was packed, here the whole is counted.
     """
     lines = {bullet.id: list_item(bullet.content, bullet.id if ids else "") for bullet in bullets}
-    rank = {name: place for place, name in enumerate(section_names)}
+    get_place = playbook.make_sort_key()
     included = list(bullets)
     left_out: list[LeftOut] = []
     while included:
-        chosen = sorted(included, key=lambda bullet: (rank[bullet.section], bullet.position, bullet.id))
+        chosen = sorted(included, key=get_place)
         text = _join_sections(chosen, lines)
         tokens = count_tokens(text)
         if tokens <= budget_tokens:

@@ -152,8 +152,6 @@ class Meter:
         """
         return Metered(self, client)
 
-    about = staticmethod(mark_calls)  # for the lab
-
     # For `Metered`: a request, from its key to its record.
 
     def start(self, role: Role, request: str) -> tuple[Key, Reply | None]:

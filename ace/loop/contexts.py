@@ -164,7 +164,7 @@ class TokenCache:
     """
 
     def __init__(self, count: CountTokens, name: str = "") -> None:
-        """Count with `count`. `name` tells this cache from all others; None is given where it is ""."""
+        """Count with `count`. `name` identifies this cache and its copies; "" lets it make one of its own."""
         self._count, self._name = count, name or uuid4().hex
         self._count_line = lru_cache(_LINES)(count)
         self._count_prompt = lru_cache(_PROMPTS)(count)

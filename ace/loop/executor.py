@@ -11,6 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ace.errors import BudgetSpent, CapReached
+from ace.llm.meter import mark_calls
 from ace.settings import ExecutorKind, Settings
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ class Executor(Protocol):
 class ThreadExecutor:
     """Work in threads of this process. With one worker, all is done in the caller's thread."""
 
-    def __init__(self, meter: Meter, workers: int, stop: Event) -> None:
-        """Count calls with `meter`, use at most `workers` threads, and set `stop` where an error ends all."""
-        self._meter, self._workers, self._stop = meter, workers, stop
+    def __init__(self, workers: int, stop: Event) -> None:
+        """Use at most `workers` threads, and set `stop` where an error ends all."""
+        self._workers, self._stop = workers, stop
 
     def map(
         self, lab: StepLab, work: Callable[[T], R], items: Sequence[T], name: Callable[[T], str]
@@ -53,7 +54,7 @@ class ThreadExecutor:
         """Yield the results in order; see `Executor`. Attempts are recorded as they are made."""
 
         def work_counted(item: T) -> R:
-            with self._meter.about(name(item)):
+            with mark_calls(name(item)):
                 return work(item)
 
         return ordered_map(work_counted, items, self._workers, self._stop)
@@ -94,7 +95,7 @@ def open_executor(settings: Settings, meter: Meter, stop: Event) -> Iterator[Exe
     Raises InputError where it is not installed, or its cluster cannot be used.
     """
     if settings.executor is ExecutorKind.THREADS:
-        yield ThreadExecutor(meter, settings.workers, stop)
+        yield ThreadExecutor(settings.workers, stop)
         return
     from ace.loop.ray_cluster import connect_ray
     from ace.loop.ray_executor import RayExecutor

@@ -20,6 +20,7 @@ from ace.agent.solver import Solver, failed_attempt
 from ace.context.answer_location import locate_answer
 from ace.context.assemble import Assembled
 from ace.errors import AceError, ContextError, WorkspaceFailed, describe_error
+from ace.llm.meter import mark_calls
 from ace.methods.protocol import Trial
 from ace.playbook.model import Playbook
 from ace.runs.seeds import seed_of
@@ -32,7 +33,6 @@ from ace.task.guarded_workspace import GuardedWorkspace, open_workspace
 from ace.task.types import Attempt, Episode, Failure, Feedback, Outcome, Sample, Task, Verdict
 
 if TYPE_CHECKING:
-    from ace.llm.meter import Meter
     from ace.loop.executor import Executor
 
 T = TypeVar("T")
@@ -241,14 +241,13 @@ class StepLab:
         *,
         online: bool,
         executor: Executor,
-        meter: Meter,
         read_episodes: Callable[[Sequence[str]], Sequence[Episode]] | None,
     ) -> None:
         """Begin without benches. `read_episodes` reads the file by ids; None where there is no file."""
         self.place, self.phase, self.version, self.online = place, phase, version, online
         self.settings = place.settings
         self.benches: dict[tuple[str, str], SampleBench] = {}
-        self.executor, self.meter = executor, meter
+        self.executor = executor
         self._read_episodes = read_episodes
 
     def __getstate__(self) -> dict[str, Any]:
@@ -270,11 +269,12 @@ class StepLab:
         """Add what copies of benches recorded in another process. A new purpose has a new bench."""
         for key, copy in benches.items():
             bench = self.benches.setdefault(key, copy)
-            if bench is not copy and not bench.episodes:
+            if bench is copy:
+                continue
+            if not bench.episodes:
                 bench.context_tokens, bench.left_out = copy.context_tokens, copy.left_out
                 bench.retrieved, bench.judge_error = copy.retrieved, copy.judge_error
-            if bench is not copy:
-                bench.episodes += copy.episodes
+            bench.episodes += copy.episodes
 
     def bench_of(self, trial: Trial) -> SampleBench:
         """Return the bench that a trial of this step was made on. Raises KeyError for another step's."""
@@ -296,7 +296,7 @@ class StepLab:
 
     def counting_for(self, name: str) -> AbstractContextManager[None]:
         """Count the model calls of a block for `name`."""
-        return self.meter.about(name)
+        return mark_calls(name)
 
     def episodes(self, ids: Iterable[str]) -> Sequence[Episode]:
         """Return recorded episodes in the order they were made; ids that are not in the file are left out.
@@ -304,9 +304,11 @@ class StepLab:
         Raises RuntimeError in a copy of the lab, which has no file.
         """
         wanted = sorted(set(ids))
-        if wanted and self._read_episodes is None:
+        if not wanted:
+            return ()
+        if self._read_episodes is None:
             raise RuntimeError("A lab has no recorded episodes inside `map`: read them before.")
-        return self._read_episodes(wanted) if wanted and self._read_episodes else ()
+        return self._read_episodes(wanted)
 
 
 def _add_artifacts(attempt: Attempt, workspace: GuardedWorkspace) -> Attempt:

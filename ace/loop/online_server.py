@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from ace.errors import InputError
+from ace.llm.meter import mark_calls
 from ace.llm.role_models import RoleModels
 from ace.loop.answer_stream import ONLINE
 from ace.loop.background_learner import (
@@ -106,7 +107,7 @@ class OnlineServer:
             name = f"asked-{self.run}-{self._answers + 1}"
             sample = Sample(name, question, twin.data if twin else {})
         playbook, bench = self._open_bench(sample)
-        with self._parts.models.meter.about(sample.id):
+        with mark_calls(sample.id):
             attempt, context = bench.attempt(sample, playbook)
         outcome = Outcome(observed=attempt.summary)
         if attempt.failure is not Failure.CONTEXT:
@@ -145,7 +146,7 @@ class OnlineServer:
         It waits while the learner is `waiting` answers behind. Raises CapReached when a cap forbids the call.
         """
         playbook, bench = self._open_bench(sample)
-        with self._parts.models.meter.about(sample.id):
+        with mark_calls(sample.id):
             trial = bench.solve(sample, playbook)
         self._keep(bench)
         self._put(Judged(trial, bench.episodes[0], bench.judge_error))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ace.errors import AceError, InputError, StoreError, describe_error
-from ace.llm.meter import calls_for
+from ace.llm.meter import calls_for, mark_calls
 from ace.loop.executor import ThreadExecutor
 from ace.loop.lab import SampleBench, StepLab
 from ace.loop.parcel import Arrival
@@ -62,12 +62,12 @@ def work_on(relay: Any, parcel: bytes, place: int, name: str) -> bytes:
     _errand.set((relay, name, arrival))  # until the next item
     lab: StepLab
     lab, work, items, names = arrival.thing
-    lab.executor = ThreadExecutor(lab.meter, 1, lab.place.stop)
+    lab.executor = ThreadExecutor(1, lab.place.stop)
     before = {key: len(bench.episodes) for key, bench in lab.benches.items()}
     holds = True
     outcome: Any
     try:
-        with lab.meter.about(names[place]):
+        with mark_calls(names[place]):
             outcome = work(items[place])
     except Exception as error:  # raised again at home
         holds, outcome = False, error

@@ -76,8 +76,10 @@ class StepWork:
     def of(
         cls, update: Update, lab: StepLab, playbook: Playbook, reason: str, private: Iterable[str] = ()
     ) -> StepWork:
-        """Return the work of a method's update to a playbook, with every episode of the lab; `reason` stands
-        for updates that bring none. Nothing of it asks to be obeyed, holds a secret or a `private` text.
+        """Return the work of a method's update to a playbook, with every episode of the lab.
+
+        `reason` stands for updates that bring none. What asks to be obeyed, and what holds a secret or one of
+        the `private` texts, is guarded against (`ace.methods.guard`).
         """
         return cls(
             delta=guard_delta(update.delta, playbook, private),
@@ -180,7 +182,6 @@ class Run:
             self.version if version is None else version,
             online=self.kind == "online",
             executor=self.executor,
-            meter=self.models.meter,
             read_episodes=lambda ids: self.store.episodes(ids=ids),
         )
 

@@ -19,7 +19,7 @@ from ace.llm.asking import Asks
 from ace.llm.client import FinishReason, Reply, Role
 from ace.llm.journal import Call, Key
 from ace.llm.local.local_server import LocalServer
-from ace.llm.meter import Meter, Metered, calls_for, mark_calls
+from ace.llm.meter import Meter, Metered, calls_for
 from ace.retrieval.documents import DocumentSource
 from ace.retrieval.memory_source import MemorySource
 from ace.retrieval.vector_cache import VectorCache
@@ -93,7 +93,7 @@ class Home:
         match thing:
             case Meter():
                 methods = (HomeMethod.START, HomeMethod.END)
-                return self._keep(thing, methods, phase=thing.phase, about=mark_calls)
+                return self._keep(thing, methods, phase=thing.phase)
             case Event():
                 return self._keep(thing, (HomeMethod.IS_SET,))
             case VectorCache():

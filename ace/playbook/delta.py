@@ -213,8 +213,8 @@ def _find_changes(a: Playbook, b: Playbook, ids: Iterable[str]) -> Delta:
         elif old is not None and old.live:
             removals.append(key)
     operations: list[Operation] = [Remove(key) for key in sorted(removals)]
-    rank = {name: place for place, name in enumerate(b.section_names)}
-    for old, new in sorted(edits, key=lambda pair: (rank[pair[1].section], pair[1].position, pair[1].id)):
+    get_place = b.make_sort_key()
+    for old, new in sorted(edits, key=lambda pair: get_place(pair[1])):
         position = new.position if new.position < a.next_position else None
         operations += _edit_bullet(old, new, position)
     return tuple(operations)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ace.context.pack import LeftOut
 from ace.context.render import Rendered, render_best, render_playbook
@@ -47,6 +47,10 @@ class HybridSelector:
     _lock: Lock = field(default_factory=Lock, compare=False)
     """Held while bullets are chosen: they are kept for one playbook at a time."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes one for which nothing is kept yet: a copy in another process has its own."""
+        return HybridSelector, (self.vectors,)
+
     def expect(self, questions: Iterable[str]) -> None:
         """Take note of questions that will be asked, in their order. That saves time, and changes nothing."""
         with self._lock:
@@ -72,8 +76,8 @@ class HybridSelector:
         with self._lock:
             shelf = self._follow(playbook, count, ids=ids)
             core_room = int(room * share)
-            best = [shelf.get_bullet(place) for place in shelf.choose_core(core_room)]
-            core = render_best(best, playbook.section_names, core_room, count, ids=ids)
+            best = [shelf.bullets[place] for place in shelf.choose_core(core_room)]
+            core = render_best(playbook, best, core_room, count, ids=ids)
             order = shelf.rank(question, map(shelf.get_place, core.bullets))
             chosen = shelf.choose_for_question(order, room - core.tokens, most)
             specific = [shelf.make_item(place) for place in chosen]
@@ -98,7 +102,7 @@ class HybridSelector:
         """Return ids of at most so many bullets in use, the one that bears most on the question first."""
         with self._lock:
             shelf = self._follow(playbook, estimate_tokens, ids=False)
-            return [shelf.get_bullet(place).id for place in islice(shelf.rank(question, ()), most)]
+            return [shelf.bullets[place].id for place in islice(shelf.rank(question, ()), most)]
 
     def _follow(self, playbook: Playbook, count: CountTokens, *, ids: bool) -> KeptBullets:
         """Return what is kept of the bullets, up to date for a playbook."""

@@ -11,9 +11,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
+FUSION_K = 60  # of the paper: the larger, the less a better place counts
 
 
-def fuse(rankings: Iterable[Sequence[Key]], k: int = 60) -> list[tuple[Key, float]]:
+def fuse(rankings: Iterable[Sequence[Key]], k: int = FUSION_K) -> list[tuple[Key, float]]:
     """Return (key, score), best first; a key scores the sum of 1 / (k + place) over rankings, from place 1.
 
     A key that a ranking lists twice counts for its better place. Ties keep the order in which keys were first

@@ -144,17 +144,13 @@ class KeptBullets:
         """
         return self._total <= 2 * room
 
-    def get_bullet(self, place: int) -> Bullet:
-        """Return the bullet in a place that is in use."""
-        return self.bullets[place]
-
     def get_place(self, name: str) -> int:
         """Return the place of a bullet by its id."""
         return self._places[name]
 
     def make_item(self, place: int) -> Item:
         """Return the bullet in a place as an item for one question, with what its line costs."""
-        bullet = self.get_bullet(place)
+        bullet = self.bullets[place]
         return Item(
             text=bullet.content,
             tokens=int(self.costs[place]),
@@ -265,7 +261,7 @@ class KeptBullets:
 
         changed = sorted(self._not_embedded)
         if changed:
-            vectors = self._embed([self.get_bullet(place).content for place in changed])
+            vectors = self._embed([self.bullets[place].content for place in changed])
             if self.vectors.shape != (len(self.alive), vectors.shape[1]):
                 table = np.zeros((len(self.alive), vectors.shape[1]), dtype=np.float32)
                 table[: len(self.vectors), : self.vectors.shape[1]] = self.vectors

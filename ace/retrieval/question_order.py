@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol
 
 from ace.playbook.model import Bullet
+from ace.retrieval.fusion import FUSION_K
 from ace.retrieval.ranking import AMONG, BEST_RATE, vary
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from ace.llm.embedding import Vectors
 
-_K = 60  # of reciprocal-rank fusion, as in `ace.retrieval.fusion`
 _FEW = 5  # vectors that are multiplied with up to 200 others at once
 _NEAREST = 2_048  # bullets that are sorted at first; then eight times as many each time
 
@@ -35,10 +35,7 @@ class Shelf(Protocol):
     positions: NDArray[np.int64]
     rates: NDArray[np.float64]
     vectors: Vectors
-
-    def get_bullet(self, place: int) -> Bullet:
-        """Return the bullet in a place that is in use."""
-        ...
+    bullets: dict[int, Bullet]
 
 
 @dataclass(slots=True)
@@ -116,14 +113,14 @@ class QuestionOrder:
         ranks |= self._find_far({place for place in self.by_words if place not in ranks})
         places = np.array(list(ranks), dtype=np.int64)
         worths = np.zeros(len(self.eligible))
-        worths[places] = 1.0 / (_K + np.array(list(ranks.values())))
+        worths[places] = 1.0 / (FUSION_K + np.array(list(ranks.values())))
         if self.by_words:
             words = np.array(self.by_words, dtype=np.int64)
-            worths[words] = 1.0 / (_K + np.arange(1, len(words) + 1)) + worths[words]
+            worths[words] = 1.0 / (FUSION_K + np.arange(1, len(words) + 1)) + worths[words]
         worths[places] *= 1 + self.shelf.rates[places]
         ordered = self._sort(places, worths)
         if len(nearest) < self._total:  # what is farther, and shares no word, is worth less than this
-            ordered = ordered[worths[ordered] > (1 + BEST_RATE) / (_K + len(nearest) + 1)]
+            ordered = ordered[worths[ordered] > (1 + BEST_RATE) / (FUSION_K + len(nearest) + 1)]
         return ordered.tolist(), worths
 
     def _refine(self, places: NDArray[np.int64]) -> None:
@@ -143,7 +140,7 @@ class QuestionOrder:
         if not ((worth[1:] == worth[:-1]) & (position[1:] == position[:-1])).any():
             return places[order]
         rows = [
-            (-float(worths[place]), int(self.shelf.positions[place]), self.shelf.get_bullet(place).id, place)
+            (-float(worths[place]), int(self.shelf.positions[place]), self.shelf.bullets[place].id, place)
             for place in places.tolist()
         ]
         return np.array([place for *_, place in sorted(rows)], dtype=np.int64)
@@ -172,7 +169,7 @@ class QuestionOrder:
         """
         import numpy as np
 
-        contents = [self.shelf.get_bullet(place).content for place in first]
+        contents = [self.shelf.bullets[place].content for place in first]
         texts = {content: number for number, content in enumerate(dict.fromkeys(contents))}
         rows = [texts[content] for content in contents]  # the same text must be the same row
         places = dict(zip(rows, first, strict=True))

@@ -75,8 +75,7 @@ def move(db: Database, playbook: Playbook, here: int, there: int, head: Branch |
             present.append(row)
     for bullet in rows_to_bullets(present):
         bullets[bullet.id] = bullet
-    names = tuple(intern(name) for (name,) in sections)
-    moved = Playbook(bullets.finish(), names, _to_position(position, there))
+    moved = Playbook(bullets.finish(), _to_names(sections), _to_position(position, there))
     moved.ancestry.follow(playbook, [row[0] for row in rows])
     return moved
 
@@ -85,8 +84,8 @@ def read_main(db: Database, version: int) -> Playbook:
     """Return the playbook at the head of main, from its own table. `version` is that head."""
     rows = db.execute(f"SELECT id, {STATE} FROM bullets")  # noqa: S608
     bullets = Map((bullet.id, bullet) for bullet in rows_to_bullets(rows))
-    sections = _read_sections(db, lineage.trace_line(db, version))
-    return Playbook(bullets, sections, next_position(db, version))
+    sections = _select_sections(db, lineage.trace_line(db, version))
+    return Playbook(bullets, _to_names(sections), next_position(db, version))
 
 
 def read_part(db: Database, version: int, ids: Iterable[str], head: Branch | None = None) -> Playbook:
@@ -109,8 +108,7 @@ def read_asked(asked: PartRows, version: int) -> Playbook:
     """Return the part of a version's playbook that was asked for, and all section names."""
     rows, sections, position = asked
     bullets = Map((bullet.id, bullet) for bullet in rows_to_bullets(rows))
-    names = tuple(intern(name) for (name,) in sections)
-    return Playbook(bullets, names, _to_position(position, version))
+    return Playbook(bullets, _to_names(sections), _to_position(position, version))
 
 
 def list_ids(db: Database, version: int, beginning: str) -> dict[str, Status]:
@@ -143,7 +141,7 @@ def count_by_section(db: Database, version: int) -> dict[str, int]:
     else:
         states = _select_latest(db, line, "section, status", "1 = 1", [])
         counts = Counter(section for section, status in states if status != Status.REMOVED)
-    return {name: counts[name] for name in _read_sections(db, line) if name in counts}
+    return {name: counts[name] for name in _to_names(_select_sections(db, line)) if name in counts}
 
 
 def _is_main_head(db: Database, version: int) -> bool:
@@ -223,12 +221,12 @@ def rows_to_bullets(rows: Iterable[tuple[Any, ...]]) -> Iterator[Bullet]:
         )
 
 
-def _read_sections(db: Database, line: Line) -> tuple[str, ...]:
-    """Return the names of the sections on a line, in order of first use."""
-    return tuple(intern(name) for (name,) in _select_sections(db, line))
-
-
 def _select_sections(db: Database, line: Line) -> Rows:
     """Ask for the names of the sections on a line, in order of first use."""
     condition, values = lineage.line_condition(line)
     return db.execute(f"SELECT name FROM sections WHERE {condition} ORDER BY place", values)  # noqa: S608
+
+
+def _to_names(rows: Rows) -> tuple[str, ...]:
+    """Read the answer to `_select_sections`. Equal names share their text."""
+    return tuple(intern(name) for (name,) in rows)

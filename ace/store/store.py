@@ -24,16 +24,15 @@ from ace.store.bullet_history import move
 from ace.store.connection import connect, do_again
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import Ref
-from ace.store.store_database import Database, Place, Rows, parse_place
+from ace.store.store_database import Database, Place, parse_place
 from ace.store.store_memories import MemoryStore
 from ace.store.store_names import NameStore
 from ace.store.store_runs import RunStore, add_step, read_run
 from ace.store.store_transfer import TransferStore
-from ace.store.versions import Head
+from ace.store.versions import Head, Since
 from ace.task.types import Episode
 
-ENDLESS = 2**62  # more versions than there will be
-Since = tuple[Rows, Rows]
+_ENDLESS = 2**62  # more versions than there will be
 _CACHED = 4  # playbooks of past versions in memory: moving from one to the next costs what changed between
 
 
@@ -176,8 +175,9 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
                 add_step(db, run, step, number)
         self._seen = number  # after COMMIT: a transaction that fails must not move it
         if whole:
-            self._head = head = head if is_whole else do_again(partial(self._catch_up, head))
-            self._seen = number
+            if not is_whole:
+                head = do_again(partial(self._catch_up, head))
+            self._head, self._seen = head, number  # again: reading drops both where the connection was lost
         return Commit(head.version, head.playbook, rejections)
 
     def revert(self, to: Ref, *, author: str, reason: str, expect: int | None = None) -> Commit:
@@ -330,11 +330,12 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         yet: then only bullets with these ids are read, and of main all at once, because others wait.
         """
         known = self._head
-        line = ((lineage.MAIN, ENDLESS),)  # nothing of main is behind its head, while this one writes
         since, asked, part = None, None, None
         state = db.execute(versions.BRANCH, [self.branch_name])
         if self.branch_name == lineage.MAIN and (not whole or known is None or self._is_shared):
-            since = None if base is None else versions.ask_since(db, base, line)
+            line = ((lineage.MAIN, _ENDLESS),)  # while this one writes, main ends with its head
+            if base is not None:
+                since = versions.ask_since(db, base, line)
             asked, part = db.execute(versions.MAIN_HEAD), bullet_history.ask_part(db, line, ids)
         branch, next_number, checksum = versions.read_branch_state(db, self.branch_name, state)
         self._is_shared = known is not None and known.version.number != branch.version

@@ -65,7 +65,10 @@ class BulletStore(OpenFile):
             return bullet_history.read_part(db, self._resolve(db, version), ids)
 
     def operations(self, version: Ref, most: int = -1) -> Delta:
-        """Return the operations that a version applied, in order; version 0 applied none."""
+        """Return the operations that a version applied, in order; version 0 applied none.
+
+        `most` bounds their number; -1 is no bound.
+        """
         with self._reading() as db:
             return delta_from_json(versions.read_delta_json(db, lineage.resolve(db, version), most))
 

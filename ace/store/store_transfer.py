@@ -115,8 +115,9 @@ class TransferStore(OpenFile):
             copied = dict[str, int]()
             texts = _check_history(theirs, ours, before)
             same = set(ours.execute(seals.READ).fetchall()) & set(theirs.execute(seals.READ).fetchall())
+            unchanged = {table for table, _, _ in same}
             for table in _ORDER:
-                if table not in {name for name, _, _ in same}:
+                if table not in unchanged:
                     copied[table] = _TableCopy(theirs, ours, table, str(self.path), str(source.path)).run()
             if texts:
                 _copy_history(theirs, ours, before)

@@ -27,6 +27,10 @@ FROM branches WHERE name = ?"""
 MAIN_HEAD = f"{_VERSIONS} WHERE number = (SELECT version FROM branches WHERE name = 'main')"  # noqa: S608
 
 
+Since = tuple[Rows, Rows]
+"""A version and the operations of a line since then, which were asked for and not read yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """Bundle a branch with its newest version and the playbook there, all as of one moment."""
@@ -122,7 +126,7 @@ def _read_grounds(db: Database, version: Version, operation: Operation, bullet: 
     return tuple(dict.fromkeys(episodes))
 
 
-def ask_since(db: Database, base: int, line: lineage.Line) -> tuple[Rows, Rows]:
+def ask_since(db: Database, base: int, line: lineage.Line) -> Since:
     """Ask for version `base`, and for the operations of a line since then."""
     condition, values = lineage.line_condition(line, "number")
     sql = f"""SELECT operation FROM operations JOIN versions ON number = version
@@ -130,9 +134,7 @@ def ask_since(db: Database, base: int, line: lineage.Line) -> tuple[Rows, Rows]:
     return ask(db, base), db.execute(sql, [base, *values])
 
 
-def check_rebase(
-    db: Database, base: int, branch: Branch, delta: Delta, since: tuple[Rows, Rows] | None = None
-) -> None:
+def check_rebase(db: Database, base: int, branch: Branch, delta: Delta, since: Since | None = None) -> None:
     """Raise StoreConflict if a delta decided on version `base` no longer holds at the head of a branch.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any

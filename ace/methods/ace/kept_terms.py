@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from threading import Lock
+from typing import Any
 
 from ace.playbook.ancestry import find_changed
 from ace.playbook.model import Bullet, Playbook, Status
@@ -17,6 +18,10 @@ class KeptTerms:
         self._playbook = Playbook()
         self._names: dict[str, set[str]] = defaultdict(set)  # by term
         self._lock = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes an empty one: a copy in another process looks at the playbook there."""
+        return KeptTerms, ()
 
     def find_nearest(self, playbook: Playbook, text: str, most: int) -> list[Bullet]:
         """Return the bullets in use that share most with a text, at most so many, the nearest first.
@@ -53,7 +58,7 @@ class KeptTerms:
     def _follow(self, playbook: Playbook) -> None:
         """Know the bullets in use of `playbook` from now on."""
         old = self._playbook
-        for name in find_changed(old, playbook) if playbook is not old else ():
+        for name in find_changed(old, playbook):
             for bullet, is_new in ((old.bullets.get(name), False), (playbook.bullets.get(name), True)):
                 if bullet is None or bullet.status is not Status.ACTIVE:
                     continue

@@ -110,7 +110,7 @@ def _write_seals(db: Sql, present: Iterable[tuple[str, int, bytes]], changes: Ch
 
 def find_problems(db: Sql, tables: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each table that does not have the rows that were written."""
-    seals = {name: seal for name, *seal in db.execute('SELECT name, "rows", digest FROM seals')}
+    seals = {name: seal for name, *seal in db.execute(READ)}
     for table in tables:
         if table not in seals:
             yield f"The seal of {table} is missing: nobody can say whether it has all its rows."
