@@ -428,6 +428,32 @@ def test_an_upstream_that_closes_without_a_reply_is_said_so(playbook: Path) -> N
     assert episode.attempt.error == "the upstream could not be reached" and len(upstream.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "requests"),
+    [
+        (CHAT, 200, 2),
+        ("/v1/messages/count_tokens", 200, 2),
+        ("/v1/files", 502, 1),  # it may have been taken, and taking it twice makes two files
+    ],
+)
+def test_a_call_on_a_kept_connection_that_the_upstream_closes_is_made_again(
+    playbook: Path, path: str, status: int, requests: int
+) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+    def answer_once(connection: socket.socket, head: bytes, body: bytes) -> None:
+        connection.sendall(answer)
+        connection.recv(65_536)  # the next request: the connection ends with it
+
+    with (
+        serve_bytes(answer_once) as upstream,
+        serve_here(Project(playbook=playbook, upstream=upstream.url)) as proxy,
+    ):
+        assert post(proxy, CHAT, ASKED)[0] == 200
+        assert post(proxy, path, ASKED)[0] == status
+        assert len(upstream.requests) == requests
+
+
 def test_a_client_that_takes_nothing_keeps_no_upstream(playbook: Path) -> None:
     ended = threading.Event()
 

@@ -19,7 +19,7 @@ from ace.report.charts import draw_charts
 from ace.report.page_values import WINDOW, RunPage
 from ace.report.pictures import Chart
 from ace.runs.report import Score
-from ace.runs.run_text import format_cost, format_count
+from ace.runs.run_text import format_cost, format_count, name_scores
 from ace.text.unicode import reveal_hidden
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def open_templates(*packages: str) -> Environment:
         format_count=format_count,
         format_cost=format_cost,
         format_rate=_format_rate,
+        name_scores=name_scores,
         paginate=_paginate,
     )
     return templates

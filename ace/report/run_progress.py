@@ -9,6 +9,7 @@ from ace.llm.client import Usage
 from ace.runs.cost import sum_usage_by_role
 from ace.runs.records import Run
 from ace.runs.report import Report
+from ace.runs.run_text import name_scores
 from ace.runs.score import Score
 from ace.runs.steps import Phase, read_journal
 from ace.store.store import Store
@@ -102,7 +103,7 @@ def list_scores(runs: Iterable[Run]) -> tuple[ScoredAt, ...]:
         report = Report.from_json(run.report) if run.report else None
         if report is None:
             continue
-        last = "as served" if run.kind == "online" else "score" if run.kind == "eval" else "after"
+        _, last = name_scores(run.kind)
         for name, moment, score in (
             ("recorded", run.started, report.recorded),
             ("before", run.started, report.before),

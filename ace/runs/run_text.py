@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ace.runs.report import Report, Score
 
 _EPISODES = 4  # of a bullet that are named
-_SCORE_NAMES = {"learn": ("before", "after"), "online": ("", "as served"), "eval": ("", "score")}
+_SCORE_NAMES = {"online": ("", "as served"), "eval": ("", "score")}
 _USAGE_HEAD = ("calls", "prompt", "cached", "completion", "seconds", "cost")
 
 
@@ -117,13 +117,18 @@ def _format_score_cells(score: Score) -> tuple[str, str, str]:
     return f"{score.correct} of {score.total} right", f"{score.accuracy:.1%}", interval
 
 
+def name_scores(kind: str) -> tuple[str, str]:
+    """Return what the first and the last score of this kind of run are called; "" for one that it has not."""
+    return _SCORE_NAMES.get(kind, ("before", "after"))
+
+
 def _render_scores(report: Report) -> str:
     """Render what was run, how it scored, and whatever has to be known to read the scores."""
     lines = [f"{report.kind} {report.task} with {report.model}"]
     for role, model in report.models.items():
         if model != report.model:
             lines.append(f"  {role} is {model}")
-    first, second = _SCORE_NAMES.get(report.kind, ("before", "after"))
+    first, second = name_scores(report.kind)
     rows = []
     for name, score in (("recorded", report.recorded), (first, report.before), (second, report.after)):
         if name and score:

@@ -94,24 +94,21 @@ def open_listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_app(make: Callable[[int], App], place: HttpPlace, announce: Callable[[str], None]) -> None:
+def serve_app(
+    make: Callable[[int], App], host: str, port: int, announce: Callable[[str], None], **options: Any
+) -> None:
     """Serve the application that `make` returns for a port, until a signal ends it.
 
-    `announce` is called with the address once it can be reached. Raises InputError where nobody can listen
-    there.
+    `announce` is called with the address once it can be reached. `options` are those of `uvicorn.Config` that
+    shall differ. Raises InputError where nobody can listen there.
     """
     import uvicorn
 
-    with open_listener(place.host, place.port) as listener:
+    with open_listener(host, port) as listener:
         port = int(listener.getsockname()[1])
+        usual: dict[str, Any] = {"log_level": "warning", "timeout_graceful_shutdown": _LAST_SECONDS}
         config = uvicorn.Config(
-            make(port),
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=_LAST_SECONDS,
+            make(port), log_config=None, access_log=False, ws="none", server_header=False, **(usual | options)
         )
-        announce(f"http://{write_host(place.host)}:{port}")
+        announce(f"http://{write_host(host)}:{port}")
         uvicorn.Server(config).run(sockets=[listener])

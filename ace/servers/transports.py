@@ -50,7 +50,8 @@ def serve_http(server: MCPServer, place: HttpPlace, announce: Callable[[str], No
     Raises InputError where nobody can listen there.
     """
     log_to_stderr()
-    serve_app(partial(make_app, server, place), place, lambda address: announce(f"{address}{PATH}"))
+    make = partial(make_app, server, place)
+    serve_app(make, place.host, place.port, lambda address: announce(f"{address}{PATH}"))
 
 
 def make_app(server: MCPServer, place: HttpPlace, port: int) -> App:

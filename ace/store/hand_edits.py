@@ -56,7 +56,7 @@ def decide_edit(
     if edit is HandEdit.REMOVE:
         return Remove(bullet.id) if bullet.live else "was removed already"
     if edit is HandEdit.PROMOTE:
-        why = find_suspicion(bullet.content) or find_suspicion(bullet.section)
+        why = find_bullet_suspicion(bullet)
         if why and not anyway:
             hint = (
                 "Read it. If every attempt shall be told this, add --anyway, or tick that you have read it."
@@ -76,6 +76,11 @@ def decide_edit(
     if edit is HandEdit.PIN:
         return "is pinned already" if bullet.pinned else Pin(bullet.id)
     return Pin(bullet.id, pinned=False) if bullet.pinned else "is not pinned"
+
+
+def find_bullet_suspicion(bullet: Bullet) -> str:
+    """Return why a bullet reads as an attempt to give orders; "" where it does not."""
+    return find_suspicion(bullet.content) or find_suspicion(bullet.section)
 
 
 def check_text(text: str, section: str) -> str:

@@ -26,6 +26,11 @@ class Interface(StrEnum):
     RESPONSES = "/responses"  # OpenAI's newer one
     MESSAGES = "/messages"  # Anthropic's
 
+    @property
+    def items_field(self) -> str:
+        """Return the field of a request that holds its conversation."""
+        return "input" if self is Interface.RESPONSES else "messages"
+
 
 def find_interface(url: str) -> Interface | None:
     """Return the interface that an address belongs to; None for other services."""
@@ -55,7 +60,7 @@ def find_place(interface: Interface, body: Body, context: str) -> ContextPlace:
     """
     if interface is Interface.MESSAGES:
         return _place_within(("system",), body.get("system"), {"type": "text", "text": context})
-    field = "input" if interface is Interface.RESPONSES else "messages"
+    field = interface.items_field
     items = body.get(field)
     leading = 0
     last = 0
@@ -132,8 +137,7 @@ def _find_cached(content: Any) -> int:
 
 def list_request_items(interface: Interface, body: Body) -> list[Any]:
     """Return the entries of the conversation that a request holds, its system prompt left out."""
-    field = "input" if interface is Interface.RESPONSES else "messages"
-    items = body.get(field)
+    items = body.get(interface.items_field)
     if isinstance(items, str):
         return [{"role": "user", "content": items}]
     items = list(items) if isinstance(items, list | tuple) else []

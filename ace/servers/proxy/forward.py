@@ -29,6 +29,7 @@ _MOST_RECORDED = 16_000_000  # bytes of a reply
 _MOST_AHEAD = 1_000_000  # bytes that are read of a reply before the client takes them
 _LARGE = 500_000  # bytes of a request: reading more would keep others waiting
 _COUNT = "/count_tokens"  # what a prompt takes: with what would be put into it
+_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))  # of RFC 9110, as far as an API has them
 _SESSION_HEADERS = (
     b"x-ace-session",
     b"x-claude-code-session-id",
@@ -64,6 +65,10 @@ class Call:
     """What will be recorded, as far as it is known; None for nothing."""
 
     spool: SpoolWriter
+
+    is_repeatable: bool
+    """Whether the upstream may get it twice, as it does from clients of the three interfaces themselves."""
+
     pieces: list[bytes] = field(default_factory=list)
     """Of the reply, as they came."""
 
@@ -184,7 +189,8 @@ class Forwarder:
         url = build_url(project.upstream, scope["raw_path"], scope["query_string"])
         content = sent if body or scope["method"] in ("POST", "PUT", "PATCH") else None
         request = httpx.Request(scope["method"], url, headers=admission.headers, content=content)
-        return Call(request, None if is_count else exchange, spool)
+        is_repeatable = interface is not None or scope["method"] in _IDEMPOTENT
+        return Call(request, None if is_count else exchange, spool, is_repeatable)
 
     def _put_in(
         self, admission: Admission, scope: Scope, interface: Interface, body: bytes
@@ -222,7 +228,7 @@ class Forwarder:
         import httpx
 
         try:
-            response = await self.client.send(call.request, stream=True, follow_redirects=False)
+            response = await self._send(call)
         except httpx.TransportError as error:
             await self._refuse(call, send, error)
             return
@@ -237,9 +243,8 @@ class Forwarder:
                 kind=headers.get("content-type", ""),
                 encoding=headers.get("content-encoding", ""),
             )
-        length = (
-            int(headers.get("content-length", "-1")) if headers.get("content-length", "").isdigit() else -1
-        )
+        declared = headers.get("content-length", "")
+        length = int(declared) if declared.isdigit() else -1
         start = {"type": "http.response.start", "status": response.status_code}
         await send({**start, "headers": list_reply_headers(headers.raw)})
         stream = ReplyPieces()
@@ -270,6 +275,30 @@ class Forwarder:
             call.keep(Ending.BROKEN)  # where nothing said before how it ended
             reading.cancel()
             await response.aclose()
+
+    async def _send(self, call: Call) -> httpx.Response:
+        """Return the reply as it begins. Raises httpx.TransportError where none comes.
+
+        An upstream closes kept connections when it likes, also while a request is on its way there. Such a
+        request is sent once more, if it is repeatable.
+        """
+        import httpx
+
+        is_kept = True  # the connection is that of an earlier request
+
+        async def note_connection(event: str, details: Mapping[str, Any]) -> None:
+            """Note that a connection is made for the request."""
+            nonlocal is_kept
+            if event.endswith("connect_tcp.started"):
+                is_kept = False
+
+        call.request.extensions["trace"] = note_connection
+        try:
+            return await self.client.send(call.request, stream=True, follow_redirects=False)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            if not is_kept or not call.is_repeatable:
+                raise
+        return await self.client.send(call.request, stream=True, follow_redirects=False)
 
     async def _refuse(self, call: Call, send: Send, error: httpx.TransportError) -> None:
         """Say that no reply came, and why."""

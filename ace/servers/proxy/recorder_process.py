@@ -36,7 +36,7 @@ class RecorderProcess:
     def __init__(self, projects: Sequence[Project], *, trust: bool = False) -> None:
         rows = []
         for project in projects:
-            row = {name: getattr(project, name) for name in ("name", "model", "task", "budget")}
+            row = {name: getattr(project, name) for name in ("name", "model", "task")}
             rows.append({**row, "playbook": str(project.playbook)})
         self._config = json.dumps({"projects": rows, "trust": trust}).encode() + b"\n"
         self._process: asyncio.subprocess.Process | None = None

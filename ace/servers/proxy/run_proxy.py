@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from ace.errors import InputError
-from ace.servers.http_place import LOOPBACK, list_hosts, open_listener, write_host
+from ace.servers.http_place import LOOPBACK, App, list_hosts, serve_app, write_host
 from ace.servers.proxy.application import ProxyPlan, make_application
 from ace.servers.proxy.forward import Limits
 from ace.servers.proxy.projects import Project, require_distinct
@@ -32,8 +32,6 @@ def run_proxy(
     A playbook that is missing is made, if its name ends in .db. Raises InputError where nobody can listen
     there, or where everybody could come in; and errors of the playbooks.
     """
-    import uvicorn
-
     log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.ERROR)
     if write_host(host) not in LOOPBACK and not all(project.keys for project in projects):
@@ -46,24 +44,20 @@ def run_proxy(
                 message = f"There is no playbook {project.playbook}."
                 raise InputError(message, hint="Give a file that ends in .db, which is then made.")
             Store.open(project.playbook).close()
-    with open_listener(host, port) as listener:
-        port = int(listener.getsockname()[1])
-        plan = ProxyPlan(
-            projects=projects,
-            hosts=frozenset(list_hosts(host, port, names)),
-            limits=limits or Limits(),
-            trust=trust,
-        )
-        config = uvicorn.Config(
-            make_application(plan),
-            log_config=None,
-            log_level="critical",  # what goes wrong is logged where it is known what it means
-            access_log=False,
-            ws="none",
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=_IDLE_SECONDS,
-            timeout_graceful_shutdown=_LAST_SECONDS,
-        )
-        announce(f"http://{write_host(host)}:{port}")
-        uvicorn.Server(config).run(sockets=[listener])
+
+    def make(port: int) -> App:
+        """Return the application behind a port."""
+        hosts = frozenset(list_hosts(host, port, names))
+        plan = ProxyPlan(projects=projects, hosts=hosts, limits=limits or Limits(), trust=trust)
+        return make_application(plan)
+
+    serve_app(
+        make,
+        host,
+        port,
+        announce,
+        log_level="critical",  # what goes wrong is logged where it is known what it means
+        date_header=False,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_LAST_SECONDS,
+    )

@@ -119,8 +119,7 @@ class ShownTexts:
         Safe to call from several threads.
         """
         newest = self._texts[project].current
-        field_name = "input" if interface is Interface.RESPONSES else "messages"
-        items = body.get(field_name)
+        items = body.get(interface.items_field)
         first: Any = items
         goes_on = bool(find_earlier(body))
         if isinstance(items, list):

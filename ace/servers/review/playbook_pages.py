@@ -62,12 +62,13 @@ def show_bullet(view: View) -> Response:
     """Return the page of one bullet: what can be done with it, what stands behind it, its history."""
     name = str(view.request.path_params["bullet"])
     with view.open() as store:
-        bullet = store.checkout_part([name]).bullets.get(name)
+        playbook = store.checkout_part([name])
+        bullet = playbook.bullets.get(name)
         in_playbook = bullet is not None
         if bullet is None:
             bullet = find_undecided(store, name)
         proofs = store.proofs()
-        queue = list_waiting(store, store.checkout_part([name]), proofs)
+        queue = list_waiting(store, playbook, proofs)
         entries = [entry for kind in WaitKind for entry in queue[kind] if entry.bullet and entry.name == name]
         entry = Waiting(kind=WaitKind.PROPOSED, bullet=bullet, in_playbook=in_playbook)
         if entries:

@@ -55,7 +55,7 @@ def serve_review(books: Books, place: HttpPlace, announce: Callable[[str], None]
     Raises InputError where nobody can listen there.
     """
     log_to_stderr()
-    serve_app(partial(make_review_app, books, place), place, announce)
+    serve_app(partial(make_review_app, books, place), place.host, place.port, announce)
 
 
 def make_review_app(books: Books, place: HttpPlace, port: int) -> App:

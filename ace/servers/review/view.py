@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
@@ -21,12 +22,11 @@ from ace.llm.faults import hide
 from ace.playbook.model import Status
 from ace.report.html_page import open_templates
 from ace.report.review_queue import WaitKind
-from ace.safety.injection import find_suspicion
 from ace.safety.secrets import hide_secrets
 from ace.servers.author_names import name_author
 from ace.servers.review.library import Library
 from ace.servers.review.web_guard import Refusal
-from ace.store.hand_edits import PERSON
+from ace.store.hand_edits import PERSON, find_bullet_suspicion
 from ace.store.store import Store
 from ace.text.unicode import reveal_hidden
 from ace.text.word_diff import Change, diff_words
@@ -187,9 +187,12 @@ def show_refusal(library: Library, request: Request, refusal: Refusal) -> Respon
     return show_problem(view, refusal.status, refusal.message, refusal.form)
 
 
+@cache
 def load_templates() -> Environment:
     """Return the templates of these pages, with what they may call."""
     templates = open_templates("ace.servers.review")
-    templates.globals.update(diff_words=diff_words, Change=Change, find_suspicion=find_suspicion)
+    templates.globals.update(
+        diff_words=diff_words, Change=Change, find_bullet_suspicion=find_bullet_suspicion
+    )
     templates.tests["hiding"] = lambda text: reveal_hidden(str(text)) != str(text)
     return templates
