@@ -74,8 +74,10 @@ def complete_table(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
 @quietly
 def complete_playbook(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
     """Yield playbook files and folders."""
+    from ace.servers.books import NO_PLAYBOOKS
+
     for value, about in list_paths(incomplete, (".db",)):
-        if not value.endswith((".documents.db", ".study.db")):
+        if not value.endswith(NO_PLAYBOOKS):
             yield value, about
 
 

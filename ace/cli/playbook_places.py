@@ -10,6 +10,9 @@ import typer
 from ace.cli.completion import complete_playbook
 from ace.errors import InputError
 
+if TYPE_CHECKING:
+    from ace.store.store_database import Place
+
 
 def read_place(text: str) -> Place:
     """Return where a playbook is, as a word of the command line names it. Raises InputError for a bad URL."""
@@ -30,8 +33,6 @@ def read_file(text: str) -> Path:
 
 
 if TYPE_CHECKING:
-    from ace.store.store_database import Place
-
     PlaybookFile = Place | None
     TaskPlaybook = Place | None
     ShownPlaybook = Place | None
@@ -90,10 +91,11 @@ def playbook_file(path: Place | None) -> Place:
 
     Raises InputError where there is none, or more than one.
     """
+    from ace.servers.books import NO_PLAYBOOKS
+
     if path:
         return path
-    apart = (".documents.db", ".study.db")
-    playbooks = sorted(file for file in Path().glob("*.db") if not file.name.endswith(apart))
+    playbooks = sorted(file for file in Path().glob("*.db") if not file.name.endswith(NO_PLAYBOOKS))
     if len(playbooks) == 1:
         return playbooks[0]
     names = ", ".join(map(str, playbooks)) or "none"

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
 
+    from ace.store.store_database import Place
+
+SECONDS_BETWEEN_LINES = 10.0
+_LONG = 10**6  # bytes: a file from which on work takes long enough to show how far it is
+
 
 class Show(Protocol):
     """Show how far work is: what ace.loop calls Progress."""
@@ -41,14 +46,6 @@ class ShowRun(Show, Protocol):
     def show_left(self, estimate: TimeEstimate | None) -> None:
         """Show how long the rest takes, where another process has worked that out."""
         ...
-
-
-if TYPE_CHECKING:
-    from ace.store.store_database import Place
-
-
-SECONDS_BETWEEN_LINES = 10.0
-_LONG = 10**6  # bytes: a file from which on work takes long enough to show how far it is
 
 
 @contextmanager
