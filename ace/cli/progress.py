@@ -105,16 +105,17 @@ class _Lines:
             if phase == self._phase and done < total and not waited:
                 return
             self._phase, self._spoke = phase, now
+            estimate = self._left.estimate(now) if self._left is not None else self._fixed
         words = [f"{phase} {done}/{total} {note}".rstrip()]
         if done < total:
-            estimate = self._left.estimate(now) if self._left is not None else self._fixed
             words.append(describe_left(estimate))
         output.note(", ".join(filter(None, words)))
 
     def expect(self, plan: Sequence[Stretch]) -> None:
         """Take in what a run will go over."""
-        self._left = TimeLeft()
-        self._left.expect(plan)
+        with self._lock:
+            self._left = TimeLeft()
+            self._left.expect(plan)
 
     def show_lessons(self, lessons: Sequence[ProvenLesson]) -> None:
         """Write lessons that were proven."""
