@@ -95,8 +95,10 @@ def complete_task(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
 @quietly
 def complete_model(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
     """Yield models that run here, providers, and what was used with the playbooks of this folder."""
+    from ace.cli.playbook_places import list_playbooks_here
+
     yield from MODELS
-    for file in sorted(Path().glob("*.db"))[:20]:
+    for file in list_playbooks_here()[:20]:
         try:
             with _open(file) as store:
                 runs = store.runs(limit=5)

@@ -86,16 +86,21 @@ else:  # typer takes no union of types, and needs none where a function reads th
     ]
 
 
+def list_playbooks_here() -> list[Path]:
+    """Return the playbook files of this folder, by name, without the databases that stand beside them."""
+    from ace.servers.books import NO_PLAYBOOKS
+
+    return sorted(file for file in Path().glob("*.db") if not file.name.endswith(NO_PLAYBOOKS))
+
+
 def playbook_file(path: Place | None) -> Place:
     """Return the file that was named, or the only playbook in this folder.
 
     Raises InputError where there is none, or more than one.
     """
-    from ace.servers.books import NO_PLAYBOOKS
-
     if path:
         return path
-    playbooks = sorted(file for file in Path().glob("*.db") if not file.name.endswith(NO_PLAYBOOKS))
+    playbooks = list_playbooks_here()
     if len(playbooks) == 1:
         return playbooks[0]
     names = ", ".join(map(str, playbooks)) or "none"
