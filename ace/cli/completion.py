@@ -29,6 +29,7 @@ MODELS = (
 )
 """Names, and beginnings of names, with a word on each. A test compares the local ones with those known."""
 
+# Of tables that `ace init` reads. A test compares them with its readers.
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".xlsx", ".xls", ".xlsb", ".ods", ".txt")
 _MOST = 200  # that are offered
 
