@@ -326,7 +326,7 @@ def render(page: dict[str, Any]) -> str:
         before = "" if steps["before"] is None else steps["before"][name]
         lines.append(f"| {name} | {before} | {after} |")
     pruned = f"Pruned and vacuumed, the file has {page['pruned_mb']:,.0f} MB."
-    lines += ["", f"{pruned} The machine was busy with other work: compare processor time, not the clock."]
+    lines += ["", f"{pruned} Where the load is high, compare processor time, and not the clock."]
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@ from ace.cli import completion
 from ace.llm import list_models
 from ace.playbook import Add
 from ace.store import Store
+from ace.task.new_task.read_rows import READERS
 from tests.cli import Ace
 from tests.test_architecture import HEAVY, ROOT
 from tests.world import write_world
@@ -68,6 +69,10 @@ def test_what_is_offered(line: str, offered: list[str], complete: object) -> Non
 def test_the_local_models_are_those_that_are_known() -> None:
     local = [name for name, _ in completion.MODELS if name.startswith("local/")]
     assert local == [model.name for model in list_models()]
+
+
+def test_the_tables_are_those_that_are_read() -> None:
+    assert sorted(completion.TABLE_ENDINGS) == sorted(READERS)
 
 
 def test_asking_imports_nothing_heavy_and_the_script_is_shown(tmp_path: Path) -> None:

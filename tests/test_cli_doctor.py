@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from importlib import metadata
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from ace.cli.doctor import packages
+from ace.cli.doctor import packages, user_settings
 from ace.playbook import Add
 from ace.store import Store, table_sizes
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
+from tests.test_architecture import ROOT
 
 SECRET = "sk-proj-Zx81hHk2LmQp0Vd7Rt5Yw9Bn3Cf6"
 
@@ -90,6 +92,16 @@ def test_settings_that_nobody_reads_are_named(
     for part in ("ACE_WEIGTHS call it ACE_WEIGHTS", "Not readable", "settings.json of Claude Code"):
         assert part in texts
     assert any("nothing.gguf, which is no file" in finding["text"] for finding in topics["weights"])
+
+
+def test_every_variable_that_is_read_is_known(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path(user_settings.__file__)
+    texts = [file.read_text() for file in (ROOT / "ace").rglob("*.py") if file != own]
+    names = set(re.findall(r"\bACE_[A-Z_]+\b", " ".join(texts)))
+    for name in names:
+        monkeypatch.setenv(name, "nowhere")
+    settings = findings(ace("doctor", "--json"))["settings"]
+    assert "ACE_UI_TOKEN" in names and not [row for row in settings if "nobody reads" in row["text"]]
 
 
 def test_an_extra_that_is_asked_for_must_be_there(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,34 +171,53 @@ def test_a_quotation_mark_that_is_never_closed_is_named(ace: Ace) -> None:
     assert set(left_out) == {"open.csv:26"} and "up to line 31" in left_out["open.csv:26"]
 
 
-def test_files_that_cannot_be_read_are_refused_with_the_fix(ace: Ace) -> None:
-    assert_refused = [
-        ("empty.csv", b"", "holds no rows"),
-        ("header.csv", b"id,question,answer\n", "holds no rows"),
-        ("one.csv", b"question\nwhat?\nwho?\n", "has one column"),
-        ("zeros.csv", bytes(1000), "is binary"),
-        ("picture.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, "is binary"),
-        ("json.csv", b'{"question": "a", "answer": "b"}\n', "holds JSON"),
-        ("bad.json", b'{"question": "a",', "is not valid JSON"),
-        ("number.json", b"3", "holds no list of rows"),
-        ("lines.jsonl", b"nonsense\nmore\n", "2 of 2 rows cannot be read"),
-        ("sheet.xlsx", b"no spreadsheet", "is no spreadsheet"),
-        ("words.docx", b"x", "no table whose ending is known"),
-    ]
-    for name, content, words in assert_refused:
-        Path(name).write_bytes(content)
-        refused(ace("init", name), name, words)
-    refused(ace("init", "missing.csv"), "missing.csv", "No such file")
+UNREADABLE = [
+    ("empty.csv", b"", "holds no rows"),
+    ("header.csv", b"id,question,answer\n", "holds no rows"),
+    ("one.csv", b"question\nwhat?\nwho?\n", "has one column"),
+    ("zeros.csv", bytes(1000), "is binary"),
+    ("picture.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, "is binary"),
+    ("json.csv", b'{"question": "a", "answer": "b"}\n', "holds JSON"),
+    ("bad.json", b'{"question": "a",', "is not valid JSON"),
+    ("number.json", b"3", "holds no list of rows"),
+    ("lines.jsonl", b"nonsense\nmore\n", "2 of 2 rows cannot be read"),
+    ("sheet.xlsx", b"no spreadsheet", "is no spreadsheet"),
+    ("words.docx", b"x", "no table whose ending is known"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "words"), UNREADABLE, ids=[name for name, *_ in UNREADABLE])
+def test_files_that_cannot_be_read_are_refused(name: str, content: bytes, words: str, ace: Ace) -> None:
+    Path(name).write_bytes(content)
+    done = ace("init", name)
+    assert done.code == 2 and "unexpected" not in done.err, done.err
+    assert name in done.err and words in done.err, done.err
+    assert [path.name for path in Path().iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["missing.csv"], ["missing.csv", "No such file"]),
+        (["t.csv", "--question", "nothing"], ["no column 'nothing'", "id, text, queue"]),
+        (["t.csv", "--scorer", "exactly"], ["No scorer is called 'exactly'", "numeric"]),
+        (["t.csv", "--scorer", "numeric"], ["the scorer 'numeric' refuses 40 answers", "--scorer"]),
+        (["t.csv", "--extract", "somewhere"], ["somewhere", "--extract"]),
+        (["t.csv", "--encoding", "klingon"], ["Nobody knows the encoding 'klingon'", "cp1252"]),
+        (["t.csv", "--encoding", "hex"], ["Nobody knows the encoding 'hex'", "cp1252"]),
+        (["t.csv", "--name", "a/b"], ["cannot be the name of a task"]),
+        (["-"], ["typed on a terminal"]),
+    ],
+    ids=lambda part: " ".join(part),
+)
+def test_options_that_do_not_fit_are_refused_with_the_fix(
+    args: list[str], words: list[str], ace: Ace
+) -> None:
     write_csv(Path("t.csv"), tickets())
-    refused(ace("init", "t.csv", "--question", "nothing"), "no column 'nothing'", "id, text, queue")
-    refused(ace("init", "t.csv", "--scorer", "exactly"), "No scorer is called 'exactly'", "numeric")
-    refused(
-        ace("init", "t.csv", "--scorer", "numeric"), "the scorer 'numeric' refuses 40 answers", "--scorer"
-    )
-    refused(ace("init", "t.csv", "--extract", "somewhere"), "somewhere", "--extract")
-    refused(ace("init", "t.csv", "--encoding", "klingon"), "klingon")
-    refused(ace("init", "t.csv", "--name", "a/b"), "cannot be the name of a task")
-    refused(ace("init", "-"), "typed on a terminal")
+    done = ace("init", *args)
+    assert done.code == 2 and "unexpected" not in done.err, done.err
+    assert all(word in done.err for word in words), done.err
+    assert not Path("tasks").exists()
 
 
 def test_columns_that_could_be_several_are_asked_for(ace: Ace) -> None:

@@ -148,6 +148,8 @@ def test_what_cannot_be_watched_is_named(ace: Ace, tmp_path: Path) -> None:
     assert "There is no run 7" in ace("watch", "7").err
     both = ace("watch", "empty.db", "--playbook", "empty.db")
     assert both.code == 2 and "Two playbooks" in both.err
+    elsewhere = ace("watch", "mysql://ann@db.example/lessons")
+    assert elsewhere.code == 2 and "mysql" in elsewhere.err and "postgresql://" in elsewhere.err
 
 
 @pytest.mark.parametrize(("status", "code"), [("failed", 1), ("capped", 3), ("interrupted", 1)])

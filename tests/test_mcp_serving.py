@@ -391,7 +391,8 @@ def test_a_folder_serves_its_playbooks_and_nothing_else(tmp_path: Path) -> None:
     (folder / "inner.db").symlink_to(folder / "north.db")
     (folder / "broken.db").write_bytes(b"no playbook at all" * 100)
     (folder / "folder.db").mkdir()
-    (folder / ".hidden.db").write_bytes(b"")
+    for name in (".hidden.db", "north.study.db", "north.documents.db"):
+        (folder / name).write_bytes(b"")
 
     async def talk(caller: Caller) -> None:
         rows = {row["name"]: row for row in (await caller.call("list_playbooks"))["result"]}

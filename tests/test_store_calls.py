@@ -56,6 +56,14 @@ def test_a_call_comes_back_as_it_was_but_for_what_was_said(store: Store) -> None
     assert store.verify() == []
 
 
+def test_what_calls_took_together_is_whole_numbers(store: Store) -> None:
+    keep(store, 1, FAILED, CALL)
+    totals = store.call_totals(1)
+    assert (totals.calls, totals.tokens, totals.last) == (4, 240, 1235.0)
+    assert [type(number) for number in (totals.calls, totals.tokens)] == [int, int]
+    assert store.call_totals(2).tokens == 0
+
+
 def test_a_reply_that_was_paid_for_is_found_as_it_was(store: Store) -> None:
     keep(store, 1, FAILED, CALL)
     paid = store.call_journal(1)

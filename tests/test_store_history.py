@@ -99,7 +99,7 @@ def test_a_delta_decided_elsewhere_is_refused_in_these_words(store: Store) -> No
     ],
 )
 def test_a_head_that_cannot_be_read_is_told_in_these_words(store: Store, sql: str, says: str) -> None:
-    check_words(store, sql, says)
+    assert read_damaged(store, sql) == (says, schema.DAMAGED)
 
 
 @FILE_ONLY  # a server keeps a row that others point to
@@ -111,15 +111,16 @@ def test_a_head_that_cannot_be_read_is_told_in_these_words(store: Store, sql: st
     ],
 )
 def test_a_row_that_others_point_to_is_missed(store: Store, sql: str, says: str) -> None:
-    check_words(store, sql, says)
+    assert read_damaged(store, sql) == (says, schema.DAMAGED)
 
 
-def check_words(store: Store, sql: str, says: str) -> None:
+def read_damaged(store: Store, sql: str) -> tuple[str, str]:
+    """Return what is said of a file, and what to do, after somebody changed it by hand."""
     with as_anybody(store.path) as db:
         db.execute(sql)
     with Store.open(store.path) as again, pytest.raises(NotAPlaybook) as caught:
         again.checkout()
-    assert (caught.value.message, caught.value.hint) == (says, schema.DAMAGED)
+    return caught.value.message, caught.value.hint
 
 
 def test_a_branch_that_was_read_by_way_of_main_leaves_main_readable(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ MODELS = (
 )
 """Names, and beginnings of names, with a word on each. A test compares the local ones with those known."""
 
+# Of tables that `ace init` reads. A test compares them with its readers.
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".xlsx", ".xls", ".xlsb", ".ods", ".txt")
 _MOST = 200  # that are offered
 
@@ -74,8 +75,10 @@ def complete_table(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
 @quietly
 def complete_playbook(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
     """Yield playbook files and folders."""
+    from ace.servers.books import NO_PLAYBOOKS
+
     for value, about in list_paths(incomplete, (".db",)):
-        if not value.endswith((".documents.db", ".study.db")):
+        if not value.endswith(NO_PLAYBOOKS):
             yield value, about
 
 
@@ -93,8 +96,10 @@ def complete_task(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
 @quietly
 def complete_model(ctx: Any, incomplete: str) -> Iterator[tuple[str, str]]:
     """Yield models that run here, providers, and what was used with the playbooks of this folder."""
+    from ace.cli.playbook_places import list_playbooks_here
+
     yield from MODELS
-    for file in sorted(Path().glob("*.db"))[:20]:
+    for file in list_playbooks_here()[:20]:
         try:
             with _open(file) as store:
                 runs = store.runs(limit=5)

@@ -16,7 +16,7 @@ from ace.cli.bullet_commands import describe, find_bullet, one_line
 from ace.cli.completion import complete_bullet
 from ace.cli.options import REF, BranchName, Json
 from ace.cli.output import emit
-from ace.cli.playbook_places import OtherPlaybook, PlaybookFile, playbook_file
+from ace.cli.playbook_places import OtherPlaybook, PlaybookFile, list_playbooks_here, playbook_file
 from ace.cli.progress import progress_on_terminal
 from ace.errors import StoreError
 
@@ -241,7 +241,7 @@ def push(other: OtherPlaybook, playbook: PlaybookFile = None, json: Json = False
 
 def pull(other: OtherPlaybook, playbook: PlaybookFile = None, json: Json = False) -> None:
     """Copy what another playbook has and this one lacks to this one. A missing file is made."""
-    if playbook is None and not list(Path().glob("*.db")):
+    if playbook is None and not list_playbooks_here():
         playbook = Path(f"{other.stem}.db")
     _transfer(other, playbook_file(playbook), json)
 

@@ -95,10 +95,13 @@ def init(
     sizes = {part: size for part, size in wanted.items() if size is not None}
     reading = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet, header=header, seed=seed)
     table, typed = _read_table(source, reading, asked=sum(sizes.values()))
-    columns = {}
-    for role, column in zip(ColumnRole, (question, answer, id_, split), strict=False):
-        if column:
-            columns[role] = [column]
+    single = {
+        ColumnRole.QUESTION: question,
+        ColumnRole.ANSWER: answer,
+        ColumnRole.ID: id_,
+        ColumnRole.SPLIT: split,
+    }
+    columns = {role: [column] for role, column in single.items() if column}
     stem = "my_task" if source == TYPED else name_task(Path(source).stem)
     options = StartOptions(
         out=out or Path("tasks") / (name or stem),

@@ -10,6 +10,9 @@ import typer
 from ace.cli.completion import complete_playbook
 from ace.errors import InputError
 
+if TYPE_CHECKING:
+    from ace.store.store_database import Place
+
 
 def read_place(text: str) -> Place:
     """Return where a playbook is, as a word of the command line names it. Raises InputError for a bad URL."""
@@ -30,8 +33,6 @@ def read_file(text: str) -> Path:
 
 
 if TYPE_CHECKING:
-    from ace.store.store_database import Place
-
     PlaybookFile = Place | None
     TaskPlaybook = Place | None
     ShownPlaybook = Place | None
@@ -85,6 +86,13 @@ else:  # typer takes no union of types, and needs none where a function reads th
     ]
 
 
+def list_playbooks_here() -> list[Path]:
+    """Return the playbook files of this folder, by name, without the databases that stand beside them."""
+    from ace.servers.books import NO_PLAYBOOKS
+
+    return sorted(file for file in Path().glob("*.db") if not file.name.endswith(NO_PLAYBOOKS))
+
+
 def playbook_file(path: Place | None) -> Place:
     """Return the file that was named, or the only playbook in this folder.
 
@@ -92,8 +100,7 @@ def playbook_file(path: Place | None) -> Place:
     """
     if path:
         return path
-    apart = (".documents.db", ".study.db")
-    playbooks = sorted(file for file in Path().glob("*.db") if not file.name.endswith(apart))
+    playbooks = list_playbooks_here()
     if len(playbooks) == 1:
         return playbooks[0]
     names = ", ".join(map(str, playbooks)) or "none"

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
 
+    from ace.store.store_database import Place
+
+SECONDS_BETWEEN_LINES = 10.0
+_LONG = 10**6  # bytes: a file from which on work takes long enough to show how far it is
+
 
 class Show(Protocol):
     """Show how far work is: what ace.loop calls Progress."""
@@ -41,14 +46,6 @@ class ShowRun(Show, Protocol):
     def show_left(self, estimate: TimeEstimate | None) -> None:
         """Show how long the rest takes, where another process has worked that out."""
         ...
-
-
-if TYPE_CHECKING:
-    from ace.store.store_database import Place
-
-
-SECONDS_BETWEEN_LINES = 10.0
-_LONG = 10**6  # bytes: a file from which on work takes long enough to show how far it is
 
 
 @contextmanager
@@ -108,16 +105,17 @@ class _Lines:
             if phase == self._phase and done < total and not waited:
                 return
             self._phase, self._spoke = phase, now
+            estimate = self._left.estimate(now) if self._left is not None else self._fixed
         words = [f"{phase} {done}/{total} {note}".rstrip()]
         if done < total:
-            estimate = self._left.estimate(now) if self._left is not None else self._fixed
             words.append(describe_left(estimate))
         output.note(", ".join(filter(None, words)))
 
     def expect(self, plan: Sequence[Stretch]) -> None:
         """Take in what a run will go over."""
-        self._left = TimeLeft()
-        self._left.expect(plan)
+        with self._lock:
+            self._left = TimeLeft()
+            self._left.expect(plan)
 
     def show_lessons(self, lessons: Sequence[ProvenLesson]) -> None:
         """Write lessons that were proven."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ace.cli.completion import complete_watched
 from ace.cli.output import emit, emit_line, note
-from ace.cli.playbook_places import PlaybookFile, playbook_file
+from ace.cli.playbook_places import PlaybookFile, playbook_file, read_place
 from ace.cli.progress import progress
 from ace.errors import CapReached, InputError, StoreBusy, UnknownVersion
 
@@ -37,7 +36,7 @@ def watch(
         str,
         typer.Argument(
             metavar="[RUN|PLAYBOOK]",
-            help="A run's number, or a playbook file, whose newest run is followed.  [default: the last run]",
+            help="A run's number, or a playbook, whose newest run is followed.  [default: the last run]",
             show_default=False,
             autocompletion=complete_watched,
         ),
@@ -56,7 +55,7 @@ def watch(
     if target and number is None:
         if playbook:
             raise InputError("Two playbooks are named.", hint="Give a run's number beside --playbook.")
-        playbook = Path(target)
+        playbook = read_place(target)
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         if number is None:
             newest = store.run_summaries(limit=1)

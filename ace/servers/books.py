@@ -10,6 +10,9 @@ from pathlib import Path
 
 from ace.errors import InputError, UnknownVersion
 
+NO_PLAYBOOKS = (".documents.db", ".study.db")
+"""Endings of the databases that stand beside playbooks: indexes of documents, and studies."""
+
 
 def list_playbooks(place: Path) -> dict[str, Path]:
     """Return a file, or those of a folder as they are now, by name. A link out of the folder is not there."""
@@ -18,7 +21,7 @@ def list_playbooks(place: Path) -> dict[str, Path]:
     paths = {}
     folder = place.resolve()
     for path in sorted(place.glob("*.db")):
-        is_hidden = path.name.startswith(".") or path.name.endswith(".documents.db")
+        is_hidden = path.name.startswith(".") or path.name.endswith(NO_PLAYBOOKS)
         is_text = path.stem.isprintable()  # bytes that are no text are not
         if is_text and not is_hidden and path.is_file() and path.resolve().parent == folder:
             paths[path.stem] = path

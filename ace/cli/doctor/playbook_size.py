@@ -21,6 +21,7 @@ def check_playbook(path: Path) -> tuple[list[Finding], FileSizes | None]:
     The whole history is not checked: `ace playbook verify` does that.
     """
     from ace.store import Store
+    from ace.store.process_mark import ProcessState, check_process
     from ace.store.table_sizes import read_table_sizes
 
     try:
@@ -35,8 +36,6 @@ def check_playbook(path: Path) -> tuple[list[Finding], FileSizes | None]:
     findings = [Finding(Topic.PLAYBOOK, Health.OK, text)]
     findings += _check_room(path, sizes)
     for run in runs:
-        from ace.store.process_mark import ProcessState, check_process
-
         if run.status != "running":
             continue
         state = check_process(run.config.get("process"))

@@ -15,7 +15,17 @@ from ace.cli.doctor.finding import Finding, Health, Topic
 from ace.errors import AceError
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*_(?:API_KEY|API_TOKEN|AUTH_TOKEN)")
-_OURS = ("ACE_CONFIG", "ACE_DEBUG", "ACE_MCP_TOKEN", "ACE_MODEL_KEY", "ACE_MODEL_NAME", "ACE_MODEL_URL")
+_OURS = (
+    "ACE_CONFIG",
+    "ACE_DEBUG",
+    "ACE_MCP_TOKEN",
+    "ACE_MODEL_KEY",
+    "ACE_MODEL_NAME",
+    "ACE_MODEL_URL",
+    "ACE_TEST_PROFILE",
+    "ACE_UI_TOKEN",
+    "ACE_WEIGHTS",
+)
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -47,11 +57,10 @@ def check_keys() -> Iterator[Finding]:
 
 def check_settings() -> Iterator[Finding]:
     """Yield variables of ours that are misspelt, and files of settings that cannot be read."""
-    names = [*_OURS, "ACE_WEIGHTS", "ACE_TEST_PROFILE"]
     problems = False
     for name in sorted(os.environ):
-        if name.startswith("ACE_") and name not in names:
-            close = get_close_matches(name, names, n=1)
+        if name.startswith("ACE_") and name not in _OURS:
+            close = get_close_matches(name, _OURS, n=1)
             if close:
                 problems = True
                 fix = f"call it {close[0]}"

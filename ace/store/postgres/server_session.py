@@ -43,6 +43,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
     from psycopg import ProgrammingError
     from psycopg import connect as connect_to
     from psycopg.conninfo import conninfo_to_dict
+    from psycopg.types.numeric import IntLoader
 
     try:
         conninfo_to_dict(address.conninfo)
@@ -58,6 +59,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
     if address.secret:
         options["password"] = address.secret
     raw = connect_to(address.conninfo, autocommit=True, row_factory=make_rows, **options)
+    raw.adapters.register_loader("numeric", IntLoader)  # no column has it: it is a sum of integers
     try:
         (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
         milliseconds = str(max(1, round(1000 * timeout)))

@@ -19,7 +19,6 @@ from ace.errors import InputError
 from ace.task.new_task.row_table import RowTable
 
 _LETTERS = "abcdefghij"
-_LETTERED = re.compile(r"(?:(?:option|choice|answer|ans|opt)_?)?([a-j]|\d{1,2})")
 _FILLED = 0.9  # share of rows in which the column of a question, or an answer, has something
 _LONGER = 2.0  # times: by so much a question has more words than any other column, where names say nothing
 _MOST_NAME = 5  # words of a name; what is longer is a value
@@ -86,11 +85,9 @@ def guess_columns(table: RowTable, chosen: Mapping[ColumnRole, Sequence[str]]) -
             columns[role] = (name,)
             reasons[role] = "by its name"
             free.remove(name)
-    notes = _drop_unfit(table, columns, reasons)
+    notes = _drop_unfit(table, columns, reasons, chosen)
     free = [name for name in table.columns if not any(name in names for names in columns.values())]
-    first = table.columns[0]
-    is_value = first.endswith("?") or len(first.split()) > _MOST_NAME or first.replace(".", "").isdecimal()
-    if is_value and not columns:  # no name says anything: the first row holds values
+    if not columns and _begins_with_value(table):
         raise _ask(table, ColumnRole.QUESTION, [])
     if ColumnRole.QUESTION not in columns:
         name = _find_question(table, free)
@@ -173,9 +170,11 @@ def _find_choices(table: RowTable, free: Sequence[str]) -> tuple[str, ...]:
             isinstance(value, list | dict) for value in values
         ):
             return (name,)
+    before = "|".join(map(re.escape, _read_names()["options"]["before"]))
+    pattern = re.compile(rf"(?:(?:{before})_?)?([{_LETTERS}]|\d{{1,2}})")
     lettered: dict[str, str] = {}
     for name in free:
-        match = _LETTERED.fullmatch(_fold_name(name))
+        match = pattern.fullmatch(_fold_name(name))
         if match:
             lettered.setdefault(match[1], name)
     for marks in (_LETTERS, "123456789", "0123456789"):
@@ -186,12 +185,15 @@ def _find_choices(table: RowTable, free: Sequence[str]) -> tuple[str, ...]:
 
 
 def _drop_unfit(
-    table: RowTable, columns: dict[ColumnRole, tuple[str, ...]], reasons: dict[ColumnRole, str]
+    table: RowTable,
+    columns: dict[ColumnRole, tuple[str, ...]],
+    reasons: dict[ColumnRole, str],
+    chosen: Mapping[ColumnRole, Sequence[str]],
 ) -> list[str]:
     """Take roles away that a column has by its name only, and not by its values. Return why.
 
     Ids must be there and differ; splits must be words that are known. Raises InputError for such a column
-    that somebody named.
+    that somebody has `chosen`.
     """
     notes: list[str] = []
     problems: dict[ColumnRole, str] = {}
@@ -207,7 +209,7 @@ def _drop_unfit(
             problems[ColumnRole.SPLIT] = f"{unknown[0]!r:.40} is neither train, val nor test"
     for role, problem in problems.items():
         name = columns[role][0]
-        if reasons[role] == "as you said":
+        if chosen.get(role):
             hint = "Name another column, or leave it out."
             message = f"{table.file}: {name} cannot be --{role}: {problem}."
             raise InputError(message, hint=hint, field=role.value)
@@ -235,6 +237,12 @@ def _count_filled(table: RowTable, name: str) -> float:
     return sum(bool(str(value).strip()) for value in values) / max(len(values), 1)
 
 
+def _begins_with_value(table: RowTable) -> bool:
+    """Tell whether the first column is called like a value: then the first row is probably no header."""
+    first = table.columns[0] if table.columns else ""
+    return first.endswith("?") or len(first.split()) > _MOST_NAME or first.replace(".", "").isdecimal()
+
+
 def _ask(table: RowTable, role: ColumnRole, candidates: Sequence[str]) -> InputError:
     """Return the error that asks for the column of a role, with what stands in the first row."""
     examples = []
@@ -244,9 +252,7 @@ def _ask(table: RowTable, role: ColumnRole, candidates: Sequence[str]) -> InputE
         examples.append(f"{name} ({example!r})")
     listed = ", ".join(examples)
     hint = f"Name it with --{role} COLUMN."
-    first = table.columns[0] if table.columns else ""
-    is_value = first.endswith("?") or len(first.split()) > 5 or first.replace(".", "").isdecimal()
-    if is_value and not candidates:
+    if not candidates and _begins_with_value(table):
         hint += (
             " If the first row is no header, give --no-header as well: columns are 'column 1', 'column 2'."
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterator
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from itertools import chain, islice
 from pathlib import Path
 
@@ -80,23 +80,26 @@ def choose_encoding(file: Path, chosen: str = "") -> tuple[str, int]:
         encoding, mark = find_encoding(opened.read(_BLOCK))
     if chosen:
         try:
+            TextIOWrapper(BytesIO(), encoding=chosen)  # which refuses those that make no text, as hex
             encoding = codecs.lookup(chosen).name
         except (LookupError, ValueError) as error:
             hint = "Give one that Python knows, as utf-8, cp1252, latin-1, cp1251, shift_jis or gb18030."
             raise InputError(f"Nobody knows the encoding {chosen!r:.40}.", hint=hint) from error
-        return encoding, _decode(file, encoding, mark)
-    if encoding != "utf-8":
-        return encoding, _decode(file, encoding, mark)
-    try:
-        return encoding, _decode(file, encoding, mark)
-    except InputError as error:
-        if "binary" in error.details:
-            raise
-    return _EXCEL, _decode(file, _EXCEL, 0)
+    line = _find_bad_line(file, encoding, mark)
+    if line and encoding == "utf-8" and not chosen:
+        encoding, mark = _EXCEL, 0
+        line = _find_bad_line(file, encoding, mark)
+    if line:
+        hint = "Save it as UTF-8, or name its encoding with --encoding."
+        raise InputError(f"{file}: line {line} is no text in {encoding}.", hint=hint, file=str(file))
+    return encoding, mark
 
 
-def _decode(file: Path, encoding: str, mark: int) -> int:
-    """Return `mark` again where a whole file is text of this encoding. Raises InputError where it is not."""
+def _find_bad_line(file: Path, encoding: str, mark: int) -> int:
+    """Return the number of the first line with bytes that are no text, after the byte order mark; 0 for none.
+
+    Raises InputError for a file that is binary.
+    """
     decoder = codecs.getincrementaldecoder(encoding)()
     lines = 1
     with file.open("rb") as opened:
@@ -105,19 +108,16 @@ def _decode(file: Path, encoding: str, mark: int) -> int:
             block = opened.read(_BLOCK)
             try:
                 text = decoder.decode(block, final=not block)
-            except UnicodeError as error:
-                if isinstance(error, UnicodeDecodeError):
-                    lines += error.object[: error.start].count(b"\n")
-                hint = "Save it as UTF-8, or name its encoding with --encoding."
-                message = f"{file}: line {lines} is no text in {encoding}."
-                raise InputError(message, hint=hint, file=str(file)) from error
+            except UnicodeDecodeError as error:
+                return lines + error.object[: error.start].count(b"\n")
+            except UnicodeError:
+                return lines
             if "\0" in text:
                 hint = "Give a table as .csv, .tsv, .jsonl, .json, .xlsx or .ods."
-                message = f"{file} is binary, not text."
-                raise InputError(message, hint=hint, file=str(file), binary=True)
+                raise InputError(f"{file} is binary, not text.", hint=hint, file=str(file))
             lines += text.count("\n")
             if not block:
-                return mark
+                return 0
 
 
 def _choose_delimiter(lines: list[str]) -> str:

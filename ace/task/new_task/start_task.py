@@ -100,11 +100,11 @@ def start_task(table: RowTable, options: StartOptions, *, write: bool = True) ->
     if write and os.path.lexists(out):
         raise InputError(f"{out} exists.", hint="Give another folder with --out, or remove it.", field="out")
     roles = guess_columns(table, options.columns)
-    rows, places, named, left_out = _build_rows(table, roles)
-    rows, repeated = join_repeated(rows, places)
+    built = _build_rows(table, roles)
+    rows, repeated = join_repeated(built.rows, built.places)
     scoring = _decide_scoring(rows, roles, options)
-    splits, refused = _draw_sound(rows, named, scoring, options)
-    left_out = {**left_out, **repeated, **{places[row]: why for row, why in refused.items()}}
+    splits, refused = _draw_sound(rows, built.named, scoring, options)
+    left_out = {**built.left_out, **repeated, **{built.places[row]: why for row, why in refused.items()}}
     _require_enough(table, splits, refused, scoring, left_out)
     if write:
         draft = TaskDraft(toml=write_toml(name, scoring, table.file))
@@ -121,13 +121,24 @@ def start_task(table: RowTable, options: StartOptions, *, write: bool = True) ->
     )
 
 
-def _build_rows(
-    table: RowTable, roles: ColumnRoles
-) -> tuple[list[Row], dict[str, str], dict[str, str], dict[str, str]]:
-    """Return the rows as a task has them, their places and their splits by id, and why others are left out.
+@dataclass(slots=True)
+class _BuiltRows:
+    """Collect rows of a table as a task has them."""
 
-    The splits are empty where no column names them.
-    """
+    rows: list[Row] = field(default_factory=list)
+
+    places: dict[str, str] = field(default_factory=dict)
+    """Where each row stands, by its id, as "tickets.csv:17"."""
+
+    named: dict[str, str] = field(default_factory=dict)
+    """The split that the file names for each row, by its id; empty where no column does."""
+
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why other rows cannot be used, by place."""
+
+
+def _build_rows(table: RowTable, roles: ColumnRoles) -> _BuiltRows:
+    """Return the rows as a task has them, with what is known of each, and why others are left out."""
     question_column = roles.first(ColumnRole.QUESTION)
     answer_column = roles.first(ColumnRole.ANSWER)
     id_column = roles.first(ColumnRole.ID)
@@ -136,10 +147,7 @@ def _build_rows(
     choices: Choices | None = None
     if choice_columns:
         choices = find_choices(table, choice_columns, answer_column)
-    rows: list[Row] = []
-    places: dict[str, str] = {}
-    named: dict[str, str] = {}
-    left_out: dict[str, str] = {}
+    built = _BuiltRows()
     for source in table.rows:
         place = f"{table.file}:{source.line}"
         identity = f"row-{source.line}"
@@ -148,10 +156,10 @@ def _build_rows(
         question = str(source.values.get(question_column, "")).strip()
         answer = _plain_answer(source.values.get(answer_column))
         if not question:
-            left_out[place] = f"no question: {question_column} is empty"
+            built.left_out[place] = f"no question: {question_column} is empty"
             continue
         if not answer:
-            left_out[place] = f"no answer: {answer_column} is empty"
+            built.left_out[place] = f"no answer: {answer_column} is empty"
             continue
         for name in roles.columns.get(ColumnRole.CONTEXT, ()):
             text = str(source.values.get(name, "")).strip()
@@ -161,14 +169,14 @@ def _build_rows(
             try:
                 answer = choices.letter(source.values, answer)
             except ValueError as error:
-                left_out[place] = f"{answer_column}: {error}"
+                built.left_out[place] = f"{answer_column}: {error}"
                 continue
             question = letter_options(question, choices.options(source.values))
-        rows.append({"id": identity, "question": question, "answer": answer})
-        places[identity] = place
+        built.rows.append({"id": identity, "question": question, "answer": answer})
+        built.places[identity] = place
         if split_column:
-            named[identity] = map_split(source.values[split_column])
-    return rows, places, named, left_out
+            built.named[identity] = map_split(source.values[split_column])
+    return built
 
 
 def _plain_answer(value: Any) -> Any:
