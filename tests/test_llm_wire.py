@@ -123,7 +123,7 @@ def test_an_answer_that_is_too_large_is_cut_off_while_it_is_read(
 
 
 def test_the_largest_size_can_be_chosen(serve: Serve) -> None:
-    with pytest.raises(ModelError, match=r"larger than 0\.01 MB"):
+    with pytest.raises(ModelError, match=r"larger than 10 kB"):
         serve(reply("x" * 20_000), most_bytes=10_000).complete(ask())
     assert len(serve(reply("x" * 20_000), most_bytes=100_000).complete(ask()).text) == 20_000
 

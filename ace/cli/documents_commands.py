@@ -96,6 +96,7 @@ def search(
 def list_(index: IndexFile = None, json: Json = False) -> None:
     """List the documents in an index, with their passages."""
     from ace.runs.run_text import align_columns, format_count
+    from ace.text.sizes import format_size
 
     source = _open_index(index)
     documents = source.documents()
@@ -104,7 +105,7 @@ def list_(index: IndexFile = None, json: Json = False) -> None:
     chunks = 0
     missing = 0
     for item in documents:
-        rows.append((item.path, f"{item.bytes:,} bytes", format_count(item.chunks, "passage")))
+        rows.append((item.path, format_size(item.bytes), format_count(item.chunks, "passage")))
         chunks += item.chunks
         missing += item.chunks - item.vectors
     lack = f"; {format_count(missing, 'passage')} without a vector" if missing else ""

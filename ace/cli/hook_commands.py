@@ -21,6 +21,7 @@ from ace.cli.options import Json
 from ace.cli.output import emit, note
 from ace.cli.playbook_places import PlaybookFile, playbook_file, read_place
 from ace.errors import AceError, InputError
+from ace.text.sizes import format_size
 
 if TYPE_CHECKING:
     from ace.hooks.coding_agent import CodingAgent
@@ -214,7 +215,9 @@ def _read_settings(file: Path) -> str:
     if file.is_file() and not about.st_mode & 0o222:
         raise InputError(f"{file} is read-only.", hint="Make it writable first.", file=str(file))
     if file.is_file() and about.st_size > _MOST_SETTINGS:
-        problem = f"{file} has {about.st_size} bytes; settings have at most {_MOST_SETTINGS}."
+        problem = (
+            f"{file} has {format_size(about.st_size)}; settings have at most {format_size(_MOST_SETTINGS)}."
+        )
         raise InputError(problem, file=str(file))
     return read_text(file, exact=True)
 

@@ -25,12 +25,12 @@ def list_(json: Json = False) -> None:
     """List the models that run in this process, and whether their weights are here."""
     from ace.llm import list_models
     from ace.runs.run_text import align_columns
+    from ace.text.sizes import format_size
 
     models = list_models()
     rows = []
     for model in models:
-        size = f"{model.size // 10**6:,} MB"
-        rows.append((model.name, size, model.licence, str(model.path or "not fetched")))
+        rows.append((model.name, format_size(model.size), model.licence, str(model.path or "not fetched")))
     text = f"{align_columns(rows, right=(1,))}\n{REMOTE}"
     emit(json, {"models": [asdict(model) for model in models]}, text)
 

@@ -164,6 +164,7 @@ def prune(
     """
     from ace.cli.progress import progress_on_terminal
     from ace.store import Store
+    from ace.text.sizes import format_size
 
     file = playbook_file(playbook)
     try:
@@ -180,11 +181,11 @@ def prune(
     would = "would go" if dry_run else "are gone"
     text = (
         f"{pruned.calls:,} calls and {pruned.episodes:,} attempts of {pruned.runs:,} runs {would}: "
-        f"{pruned.bytes / 1e6:,.1f} MB. {pruned.kept_calls:,} calls and {pruned.kept_episodes:,} attempts of "
+        f"{format_size(pruned.bytes)}. {pruned.kept_calls:,} calls and {pruned.kept_episodes:,} attempts of "
         "them stay, because the playbook rests on them."
     )
     if pruned.returned:
-        text += f" The file is {pruned.returned / 1e6:,.1f} MB shorter."
+        text += f" The file is {format_size(pruned.returned)} shorter."
     elif pruned.bytes and not dry_run:
         text += " The room is used again; --vacuum makes the file shorter."
     emit(json, asdict(pruned), text)

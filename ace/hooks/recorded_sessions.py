@@ -19,6 +19,7 @@ from ace.store.store_database import Place
 from ace.task.traces import Trace, read_log
 from ace.task.traces.record import Fault
 from ace.task.types import Episode, FeedbackKind, Sample
+from ace.text.sizes import format_size
 
 PHASE = "session"
 """The phase of episodes that were recorded from transcripts. They belong to no run."""
@@ -66,7 +67,7 @@ def record_session(store: Store, note: SessionNote) -> list[Episode]:
     if path.is_file() and size == 0:
         return []
     if size > _MOST_BYTES:
-        raise InputError(f"{path} has {size} bytes, and at most {_MOST_BYTES} are read.")
+        raise InputError(f"{path} has {format_size(size)}, and at most {format_size(_MOST_BYTES)} are read.")
     try:
         traces = read_log(path).traces
     except TaskError as error:

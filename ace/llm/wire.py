@@ -18,6 +18,7 @@ import httpcore
 import httpx
 
 from ace.llm.faults import Kind
+from ace.text.sizes import format_size
 
 MOST_BYTES = 8_000_000
 _SLICE = 4_096  # bytes that are decompressed at once: they become 4 MB at most
@@ -181,7 +182,7 @@ def _read_body(response: httpx.Response, exchange: Exchange) -> bytes:
         for piece in decoded.iter_bytes():
             body += piece
             if len(body) > exchange.most_bytes:
-                limit = f"{exchange.most_bytes / 1e6:g} MB"
+                limit = format_size(exchange.most_bytes)
                 exchange.fail(Kind.TOO_LONG, f"its answer was cut off: it is larger than {limit}")
                 raise AnswerStopped
     finally:

@@ -18,12 +18,13 @@ def check_weights() -> Iterator[Finding]:
     from ace.llm import list_models
     from ace.llm.connect import LOCAL
     from ace.llm.local.weights import ENVIRONMENT, find, own_file
+    from ace.text.sizes import format_size
 
     for model in list_models():
-        megabytes = f"{model.size // 10**6:,} MB"
+        expected = format_size(model.size)
         if model.path is None:
             fix = f"ace models pull {model.name}; `ace learn` also fetches it when it needs it"
-            text = f"{model.name} is not fetched ({megabytes})"
+            text = f"{model.name} is not fetched ({expected})"
             health = Health.NOTE
             named = own_file(find(model.name.removeprefix(LOCAL)))
             if named is not None:
@@ -37,7 +38,7 @@ def check_weights() -> Iterator[Finding]:
             text = f"{model.path} has {size:,} bytes, and {model.name} has {model.size:,}"
             yield Finding(Topic.WEIGHTS, Health.WARNING, text, f"ace models pull {model.name}")
         else:
-            yield Finding(Topic.WEIGHTS, Health.OK, f"{model.name} is here ({megabytes}): {model.path}")
+            yield Finding(Topic.WEIGHTS, Health.OK, f"{model.name} is here ({expected}): {model.path}")
     if find_spec("xllamacpp") is None:
         fix = "pip install 'ace-engine[local]', or give --model a name that is served elsewhere"
         yield Finding(Topic.WEIGHTS, Health.NOTE, "no embedded model can run here: xllamacpp is missing", fix)

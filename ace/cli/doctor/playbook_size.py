@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ace.cli.doctor.finding import Finding, Health, Topic
 from ace.errors import AceError
+from ace.text.sizes import format_size
 
 if TYPE_CHECKING:
     from ace.store.table_sizes import FileSizes
@@ -32,7 +33,7 @@ def check_playbook(path: Path) -> tuple[list[Finding], FileSizes | None]:
             runs = store.runs(limit=20)
     except AceError as error:
         return [Finding(Topic.PLAYBOOK, Health.BROKEN, error.message, error.hint)], None
-    text = f"{path}: {bullets} bullets, version {head}, {sizes.file / 10**6:,.1f} MB"
+    text = f"{path}: {bullets} bullets, version {head}, {format_size(sizes.file)}"
     findings = [Finding(Topic.PLAYBOOK, Health.OK, text)]
     findings += _check_room(path, sizes)
     for run in runs:
@@ -52,9 +53,9 @@ def check_playbook(path: Path) -> tuple[list[Finding], FileSizes | None]:
 def _check_room(path: Path, sizes: FileSizes) -> Iterator[Finding]:
     """Yield what of the file is not used, and a log that nobody folds into it."""
     if sizes.free > sizes.file / 4 and sizes.free > 10**6:
-        text = f"{sizes.free / 10**6:,.1f} MB of it are free: they are filled before it grows"
+        text = f"{format_size(sizes.free)} of it are free: they are filled before it grows"
         yield Finding(Topic.PLAYBOOK, Health.NOTE, text)
     if sizes.log > _MUCH_LOG:
-        text = f"its write-ahead log has {sizes.log / 10**6:,.1f} MB: a program keeps it open, or was killed"
+        text = f"its write-ahead log has {format_size(sizes.log)}: a program keeps it open, or was killed"
         fix = f"close what uses {path}; the next command that writes folds it in"
         yield Finding(Topic.PLAYBOOK, Health.WARNING, text, fix)

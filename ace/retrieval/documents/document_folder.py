@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ace.errors import InputError
+from ace.text.sizes import format_size
 
 LARGEST = 20_000_000  # bytes
 MARKDOWN = {".md", ".markdown"}
@@ -108,5 +109,5 @@ def _check_entry(path: Path, root: Path, *, is_file: bool = False) -> str:
     if not stat.S_ISREG(status.st_mode):
         return "not a regular file"
     if status.st_size > LARGEST:
-        return f"{status.st_size / 1e6:.0f} MB, more than the {LARGEST / 1e6:.0f} MB that a document may have"
+        return f"{format_size(status.st_size)}, more than the {format_size(LARGEST)} that a document may have"
     return ""

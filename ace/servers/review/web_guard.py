@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from ace.servers.http_place import App, HttpPlace, Receive, Scope, Send, is_host_of, list_hosts
+from ace.text.sizes import format_size
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -146,7 +147,7 @@ class WebGuard:
             elif size > _LONGEST_WASTE:
                 break
         if size > LONGEST_BODY:
-            limit = f"The form is larger than {LONGEST_BODY:,} bytes."
+            limit = f"The form is larger than {format_size(LONGEST_BODY)}."
             message = f"{limit} Nothing was written: go back, where it still stands, and send less."
             return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
         if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM_TYPE:

@@ -15,6 +15,7 @@ from ace.task.new_task.row_table import ReadOptions, RowCollector, RowTable
 from ace.task.new_task.spreadsheets import read_spreadsheet
 from ace.text.json_lines import read_json_lines
 from ace.text.plain_file import find_obstacle
+from ace.text.sizes import format_size
 
 _MOST_BYTES = 100_000_000  # of a file that has to be read whole
 _LISTS = ("data", "rows", "examples", "questions", "samples", "items")  # keys under which rows may stand
@@ -39,7 +40,7 @@ def read_rows(file: Path, options: ReadOptions) -> RowTable:
         size = file.stat().st_size
         if size > _MOST_BYTES and file.suffix.lower() in _READ_WHOLE:
             message = (
-                f"{file} has {size // 10**6:,} MB, and is read whole: at most {_MOST_BYTES // 10**6} MB."
+                f"{file} has {format_size(size)}, and is read whole: at most {format_size(_MOST_BYTES)}."
             )
             hint = "Save it as .csv or .jsonl, of which any size is read, or give a part of it."
             raise InputError(message, hint=hint, file=str(file))

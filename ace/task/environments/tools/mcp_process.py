@@ -17,6 +17,7 @@ from typing import Any
 
 from ace.task.environments.tools.mcp_servers import ServerCommand
 from ace.task.environments.tools.mcp_transport import LONGEST_MESSAGE
+from ace.text.sizes import format_size
 
 _QUOTED = 500  # bytes of the end of its stderr, and of a line that is no message
 _GRACE = 1.0  # seconds to end by itself once nobody writes to it any more
@@ -129,7 +130,7 @@ class ServerProcess:
                         self.noise += 1
                         self.last_noise = line.strip()
         except ValueError:  # of readline
-            self.problem = f"it wrote a line of more than {LONGEST_MESSAGE:,} bytes"
+            self.problem = f"it wrote a line of more than {format_size(LONGEST_MESSAGE)}"
             self.kill()
         except OSError as error:
             self.problem = f"its stdout cannot be read ({error})"

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any
 
+from ace.text.sizes import format_size
+
 LONGEST_MESSAGE = 64_000_000
 """Bytes that one message of a server may have: a line, an event, the body of a response."""
 
@@ -44,7 +46,7 @@ async def bound_body(response: Any) -> None:
             async for chunk in inner:
                 size += len(chunk)
                 if size > LONGEST_MESSAGE:
-                    raise httpx2.StreamError(f"it answered with more than {LONGEST_MESSAGE:,} bytes")
+                    raise httpx2.StreamError(f"it answered with more than {format_size(LONGEST_MESSAGE)}")
                 yield chunk
 
         async def aclose(self) -> None:
