@@ -21,13 +21,14 @@ import pytest
 pytest.importorskip("starlette", reason="the proxy needs the extra `serve`")
 pytest.importorskip("uvicorn", reason="the proxy needs the extra `serve`")
 
+from ace.errors import StoreUnwritable
 from ace.hooks.session import HEADING
 from ace.loop import AgentLearner
 from ace.playbook import Add
 from ace.playbook.model import Status
 from ace.servers.proxy.forward import Limits
 from ace.servers.proxy.projects import Project, hash_key
-from ace.servers.proxy.spool import locate_spool
+from ace.servers.proxy.spool import locate_spool, measure_folder
 from ace.store import Store
 from ace.testing import World
 from tests.byte_server import exchange_bytes, say, serve_bytes
@@ -588,8 +589,6 @@ def test_a_file_that_cannot_be_written_keeps_what_waits(
     recorder = RecorderThread([project])
 
     def refuse() -> Any:
-        from ace.errors import StoreUnwritable
-
         raise StoreUnwritable(f"{playbook} is read-only.")
 
     recorder.recorders[0]._open_learner = refuse
@@ -602,6 +601,35 @@ def test_a_file_that_cannot_be_written_keeps_what_waits(
     with serve_here(project, recorder=later):
         pass
     assert [episode.question for episode in read_episodes(playbook)] == ["What is réd?"]
+
+
+def test_a_full_folder_fails_no_request_and_feedback_that_is_not_kept_is_refused(
+    playbook: Path, wire: WireServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    project = Project(playbook=playbook, upstream=wire.url)
+    recorder = RecorderThread([project])
+    open_learner = recorder.recorders[0]._open_learner
+
+    def refuse() -> Any:
+        raise StoreUnwritable(f"{playbook} is read-only.")
+
+    recorder.recorders[0]._open_learner = refuse
+    with serve_here(project, recorder=recorder, limits=Limits(spool=2_000)) as proxy:
+        for _ in range(10):
+            status, reply = post(proxy, CHAT, ASKED)
+            assert status == 200
+        assert measure_folder(locate_spool(playbook)) <= 2_000
+        status, refusal = post(proxy, "/v1/feedback", {"response_id": reply["id"], "text": "x" * 2_000})
+        assert (status, refusal["error"]["type"]) == (503, "spool_full")
+        recorder.recorders[0]._open_learner = open_learner
+        end = time.monotonic() + patience(20)
+        while not any("has room again" in record.message for record in caplog.records):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        post(proxy, CHAT, {"messages": [{"role": "user", "content": "And blue?"}]})
+    questions = [episode.question for episode in read_episodes(playbook)]
+    assert 2 <= len(questions) < 10 and "And blue?" in questions
+    assert sum("may hold no more" in record.message for record in caplog.records) == 1
 
 
 def test_a_fault_of_ours_never_fails_a_request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gzip
 import json
@@ -19,6 +20,7 @@ from ace.agent.watch.wire import Interface, add_context, find_session, find_user
 from ace.errors import AceError
 from ace.servers.http_place import is_host_of, list_hosts
 from ace.servers.proxy import recorder, shown
+from ace.servers.proxy import spool as spool_module
 from ace.servers.proxy.projects import Project, add_project, hash_key, read_projects, require_distinct
 from ace.servers.proxy.recorder import decode_reply
 from ace.servers.proxy.shown import ShownTexts
@@ -30,7 +32,9 @@ from ace.servers.proxy.spool import (
     SpoolWriter,
     list_spooled,
     locate_spool,
+    measure_folder,
     read_entry,
+    set_aside,
     split_entries,
 )
 from ace.text.json_edit import extend_text, insert_value
@@ -292,6 +296,47 @@ def test_an_earlier_process_of_the_same_number_and_half_an_entry_lose_nothing(
     paths = list_spooled(locate_spool(playbook), 9)
     entries = [read_entry(entry)[1] for path in paths for entry in split_entries(path.read_bytes())]
     assert entries == notes
+
+
+def test_a_folder_has_a_bound_and_what_comes_while_it_is_full_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(spool_module, "_PAUSE", 0.0)
+    monkeypatch.setattr(spool_module, "_RARE", 0)
+    spool = SpoolWriter(tmp_path / "shop.db", most=10_000)
+
+    def put(count: int) -> list[bool]:
+        entry = Exchange(interface="x", session="", reply=bytes(1_000))
+        kept = [bool(spool.put(entry)) for _ in range(count)]
+        spool.seal()
+        return kept
+
+    assert put(12) == [True] * 8 + [False] * 4
+    asyncio.run(spool.count_again())
+    assert put(2) == [False] * 2 and spool.dropped == 6
+    assert measure_folder(spool.folder) <= 10_000
+    for path in list_spooled(spool.folder, 9):
+        path.unlink()
+    asyncio.run(spool.count_again())
+    for _ in range(10):  # what was recorded takes no room, however much it was
+        assert put(5) == [True] * 5
+        for path in list_spooled(spool.folder, 9):
+            path.unlink()
+        asyncio.run(spool.count_again())
+    messages = [record.message for record in caplog.records]
+    assert len(messages) == 2 and "10 kB" in messages[0] and "6 that came meanwhile" in messages[1]
+    assert put(9)[-1] is False, "an earlier process counts what another one left"
+    later = SpoolWriter(tmp_path / "shop.db", most=10_000)
+    assert later.put(Exchange(interface="x", session="", reply=bytes(3_000))) == ""
+
+
+def test_entries_that_nobody_can_use_have_a_bound_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "_MOST_UNREAD", 100)
+    asides = [set_aside(tmp_path / "1-2.exchanges", bytes(40)) for _ in range(4)]
+    assert [aside is not None for aside in asides] == [True, True, False, False]
+    assert len(list(tmp_path.glob("*.unread"))) == 2 and measure_folder(tmp_path) == 0
 
 
 def test_a_file_of_projects_is_read_as_it_was_written(tmp_path: Path) -> None:

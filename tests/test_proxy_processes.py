@@ -61,6 +61,16 @@ def test_nothing_is_lost_when_a_process_is_killed(tmp_path: Path, wire: WireServ
         assert [(row.right, row.text) for row in store.feedback()] == [(False, ""), (None, "Said once more.")]
 
 
+def test_what_had_no_room_is_said_at_the_end(tmp_path: Path, wire: WireServer) -> None:
+    playbook = fill(tmp_path / "shop.db")
+    with run_proxy("--upstream", wire.url, "--playbook", str(playbook), "--max-spool", "10") as proxy:
+        for question in ("Red?", "Blue?"):
+            assert proxy.post(CHAT, ask(question))[0] == 200
+        log = proxy.stop()
+    assert "2 exchanges and feedbacks were not recorded" in log and str(locate_spool(playbook)) in log
+    assert read_questions(playbook) == []
+
+
 def test_a_recorder_that_dies_is_started_again(tmp_path: Path, wire: WireServer) -> None:
     playbook = fill(tmp_path / "shop.db")
     with run_proxy("--upstream", wire.url, "--playbook", str(playbook)) as proxy:

@@ -54,6 +54,12 @@ LearnerModel = Annotated[
 ]
 Rate = Annotated[float, typer.Option(metavar="N", min=0.01, help="The most requests a second of a project.")]
 MaxBytes = Annotated[int, typer.Option(metavar="BYTES", min=1, help="The most that a request may have.")]
+MaxSpool = Annotated[
+    int,
+    typer.Option(
+        metavar="BYTES", min=1, help="The most that waits to be recorded, for each project; more is dropped."
+    ),
+]
 Silence = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.01, help="How long the API may say nothing.")
 ]
@@ -72,6 +78,7 @@ def serve(
     model: LearnerModel = None,
     rate: Rate = 500.0,
     max_bytes: MaxBytes = 32_000_000,
+    max_spool: MaxSpool = 2_000_000_000,
     silence: Silence = 600.0,
     trust: Trust = False,
 ) -> None:
@@ -106,7 +113,7 @@ def serve(
         host=host,
         port=port,
         names=allow_host or (),
-        limits=Limits(size=max_bytes, silence=silence),
+        limits=Limits(size=max_bytes, spool=max_spool, silence=silence),
         trust=trust,
     )
 

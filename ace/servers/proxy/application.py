@@ -75,6 +75,12 @@ class FeedbackDesk:
         spool = self.spools[admission.project.name]
         name = spool.put(note)
         spool.seal()
+        if not name:
+            message = (
+                "What waits to be recorded has no room for more: see the proxy's log, and send it again."
+            )
+            await send_refusal(send, Refusal(503, Reason.FULL, message, ((b"retry-after", b"60"),)))
+            return
         fate, episode = FeedbackFate.WAITING, ""
         try:
             fate, episode = await self.recorder.wait_for(name, _FEEDBACK_WAIT)
@@ -129,7 +135,7 @@ def make_application(plan: ProxyPlan, recorder: RecorderProcess | None = None) -
     from starlette.routing import Mount, Route
 
     texts = ShownTexts(plan.projects)
-    spools = {project.name: SpoolWriter(project.playbook) for project in plan.projects}
+    spools = {project.name: SpoolWriter(project.playbook, plan.limits.spool) for project in plan.projects}
     gate = Gate(plan.projects, plan.hosts)
     recorder = recorder or RecorderProcess(plan.projects, trust=plan.trust)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=4.0)
@@ -166,6 +172,8 @@ def make_application(plan: ProxyPlan, recorder: RecorderProcess | None = None) -
                 for spool in spools.values():
                     spool.seal()
                 await recorder.close()
+                for spool in spools.values():
+                    spool.note_dropped()
 
     feedback: App = FeedbackDesk(gate=gate, spools=spools, recorder=recorder, limits=plan.limits)
     routes = [Route(FEEDBACK_PATH, feedback, methods=["POST"]), Mount("/", app=pass_on)]
@@ -178,3 +186,4 @@ async def seal_spools(spools: Mapping[str, SpoolWriter]) -> None:
         await asyncio.sleep(_SEALS)
         for spool in spools.values():
             spool.seal()
+            await spool.count_again()

@@ -20,7 +20,7 @@ from ace.errors import describe_error
 from ace.servers.http_place import Receive, Scope, Send
 from ace.servers.proxy.gate import Admission, Reason, Refusal, list_reply_headers, send_refusal
 from ace.servers.proxy.shown import ShownTexts
-from ace.servers.proxy.spool import Ending, Exchange, SpoolWriter
+from ace.servers.proxy.spool import MOST_SPOOLED, Ending, Exchange, SpoolWriter
 
 if TYPE_CHECKING:
     import httpx
@@ -51,6 +51,9 @@ class Limits:
 
     body_silence: float = 60.0
     """Seconds that a client may take for the next piece of its request."""
+
+    spool: int = MOST_SPOOLED
+    """Bytes of exchanges of one project that may wait to be recorded."""
 
     silence: float = 600.0
     """Seconds that an upstream may say nothing, and that a client may take nothing of a reply."""

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     SLOW = "request_too_slow"
     FEEDBACK = "invalid_feedback"
     REPLY = "unknown_response"
+    FULL = "spool_full"
     UNREACHABLE = "upstream_unreachable"
     SILENT = "upstream_silent"
 

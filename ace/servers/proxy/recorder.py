@@ -41,6 +41,7 @@ from ace.servers.proxy.spool import (
     list_spooled,
     locate_spool,
     read_entry,
+    set_aside,
     split_entries,
 )
 from ace.store import Store
@@ -217,9 +218,9 @@ class Recorder:
                 self._take_exchange(collector, entry)
         except Exception as error:  # the one boundary around what clients and upstreams have sent
             del collector.rows[before:]
-            aside = path.with_name(f"{path.stem}-{time.time_ns()}.unread")
-            aside.write_bytes(written)
-            _LOG.warning("could not record an exchange, which is in %s now: %s", aside, describe_error(error))
+            aside = set_aside(path, written)
+            where = f"is in {aside} now" if aside else "is lost: there is no room for more .unread files"
+            _LOG.warning("could not record an exchange, which %s: %s", where, describe_error(error))
 
     def _take_exchange(self, collector: EpisodeCollector, exchange: Exchange) -> None:
         """Make an exchange part of its conversation. Raises what is wrong with it."""

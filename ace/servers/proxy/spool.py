@@ -3,10 +3,12 @@
 The process that forwards adds an entry to its open file, which is one write, and seals the file soon after by
 giving it another name. The process that records reads sealed files in the order of their names, and the
 open ones of processes that are gone. They hold what callers and models said, so nobody else may read them.
+The folder has a bound: what comes while it is full is counted, and not kept.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -19,9 +21,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from ace.errors import InputError
+from ace.text.sizes import format_size
 
 _SEALED, _OPEN = ".exchanges", ".open"
+_UNREAD = ".unread"  # an entry that nobody could use, for people
+MOST_SPOOLED = 2_000_000_000
+"""Bytes that may wait in a folder, where nobody says another number."""
+
 _MOST_BYTES = 256_000_000  # that wait in memory while the folder takes no files
+_MOST_UNREAD = 100_000_000  # bytes of entries that nobody could use
+_PAUSE = 1.0  # seconds between looks into a folder; longer where a look takes long
+_RARE = 20  # times as long as a look takes
 _LOG = logging.getLogger("ace.proxy")
 
 
@@ -91,9 +101,14 @@ def locate_spool(playbook: Path) -> Path:
 class SpoolWriter:
     """Add entries to the folder of a playbook. Belongs to one event loop."""
 
-    def __init__(self, playbook: Path) -> None:
-        """Seal what an earlier process of the same number has left: in a container all have the same."""
+    def __init__(self, playbook: Path, most: int = MOST_SPOOLED) -> None:
+        """Seal what an earlier process of the same number has left: in a container all have the same.
+
+        `most` is how many bytes may be in the folder, those of other processes included.
+        """
         self.folder = locate_spool(playbook)
+        self.dropped = 0
+        """Entries that were not kept: no room in the folder, or in memory while it takes no files."""
         for path in self.folder.glob(f"*-{os.getpid()}{_OPEN}"):
             with suppress(OSError):
                 path.rename(path.with_suffix(_SEALED))
@@ -105,26 +120,66 @@ class SpoolWriter:
         self._bytes = 0
         self._lost = 0
         self._problem = ""
+        self._most = most
+        self._is_full = False
+        self._dropped_before = 0  # of the dropped ones, those before the folder was full
+        self._spooled = measure_folder(self.folder)  # or more: what was removed since still counts
+        self._next_look = 0.0
 
     def put(self, entry: Entry) -> str:
-        """Keep an entry, and return its name. What the folder cannot take waits in memory. Never raises."""
+        """Keep an entry, and return its name; "" where there is no room. Never raises.
+
+        What the folder cannot take waits in memory, where it counts as well.
+        """
         name = f"{os.getpid()}-{self._number}"
         self._number += 1
         written = _write(name, entry)
+        if self._spooled + len(written) > self._most:
+            self.dropped += 1
+            if not self._is_full:
+                self._is_full, self._dropped_before = True, self.dropped - 1
+                limit = format_size(self._most)
+                _LOG.warning("%s holds %s, and may hold no more: nothing is recorded now", self.folder, limit)
+            return ""
+        self._spooled += len(written)
         if not self._waiting and self._store(written):
             return name
         self._waiting.append(written)
         self._bytes += len(written)
         while self._bytes > _MOST_BYTES and len(self._waiting) > 1:
-            self._bytes -= len(self._waiting.popleft())
+            oldest = len(self._waiting.popleft())
+            self._bytes -= oldest
+            self._spooled -= oldest
             self._lost += 1
+            self.dropped += 1
         return name
+
+    async def count_again(self) -> None:
+        """Count what is in the folder, once it may be half full. A thread looks. Never raises."""
+        began = time.monotonic()
+        if self._spooled < self._most / 2 or began < self._next_look:
+            return
+        before, waiting = self._spooled, self._bytes
+        spooled = await asyncio.to_thread(measure_folder, self.folder)
+        self._spooled += spooled + waiting - before  # what was put meanwhile may count twice until next time
+        now = time.monotonic()
+        self._next_look = now + max(_PAUSE, _RARE * (now - began))
+        if self._is_full and self._spooled < self._most * 0.9:
+            self._is_full = False
+            dropped = self.dropped - self._dropped_before
+            _LOG.warning("%s has room again: %d that came meanwhile are not recorded", self.folder, dropped)
 
     def seal(self) -> None:
         """Let the other process have what was put until now, and put what waited in memory. Never raises."""
         while self._waiting and self._store(self._waiting[0]):
             self._bytes -= len(self._waiting.popleft())
         self._close()
+
+    def note_dropped(self) -> None:
+        """Log how many entries were not kept, if any, when the proxy ends."""
+        if self.dropped:
+            what = "exchanges and feedbacks were not recorded"
+            _LOG.warning("%s %s in all: %s had no room for them", f"{self.dropped:,}", what, self.folder)
 
     def _close(self) -> None:
         """Seal the open file, if there is one."""
@@ -169,6 +224,30 @@ class SpoolWriter:
         if problem != self._problem:
             self._problem = problem
             _LOG.warning("%s takes no files (%s): what is to be recorded waits", self.folder, problem)
+
+
+def measure_folder(folder: Path, *suffixes: str) -> int:
+    """Return how many bytes wait in a folder, or have other suffixes; 0 where it cannot be read."""
+    suffixes = suffixes or (_SEALED, _OPEN)
+    size = 0
+    with suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            if file.name.endswith(suffixes):
+                with suppress(OSError):  # it may be gone by now
+                    size += file.stat(follow_symlinks=False).st_size
+    return size
+
+
+def set_aside(path: Path, written: bytes) -> Path | None:
+    """Keep an entry that nobody could use beside the file it stood in, for people. Return where.
+
+    None: there are too many of them. Raises OSError.
+    """
+    if measure_folder(path.parent, _UNREAD) + len(written) > _MOST_UNREAD:
+        return None
+    aside = path.with_name(f"{path.stem}-{time.time_ns()}{_UNREAD}")
+    aside.write_bytes(written)
+    return aside
 
 
 def list_spooled(folder: Path, most: int) -> list[Path]:
