@@ -6,7 +6,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")  # each has 1,000 of the one before
 
 
 def format_size(size: float) -> str:
-    """Format a number of bytes in the unit that suits it, with up to three digits: 512 bytes, 4.1 kB, 1.12 GB."""
+    """Format bytes in the unit that suits them, with up to three digits: 512 bytes, 4.1 kB, 1.12 GB."""
     if size == 1:
         return "1 byte"
     number = float(size)
