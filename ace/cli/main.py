@@ -33,6 +33,7 @@ from ace.cli import (
 )
 from ace.cli.interrupts import Interrupts
 from ace.cli.output import has_lost_reader, note, read_argument, set_up_streams
+from ace.cli.progress import announce_loading
 from ace.errors import AceError
 
 INTERRUPTED = 130
@@ -97,6 +98,7 @@ def main() -> None:
     """Run the command line and exit."""
     set_up_streams()
     sys.argv[1:] = map(read_argument, sys.argv[1:])
+    announce_loading()
     interrupts = Interrupts()
     code: object
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -75,6 +76,18 @@ def progress_on_terminal(work: Place | int, *, json: bool) -> Iterator[Show]:
         return
     with _bars() as show:
         yield show
+
+
+def announce_loading() -> None:
+    """Say on a terminal which library is being loaded that takes seconds. Elsewhere nothing is said."""
+    if not sys.stderr.isatty() or "--json" in sys.argv:
+        return
+    handler = logging.Handler()
+    handler.emit = lambda record: output.note(f"ace: {record.getMessage()}")  # type: ignore[method-assign]
+    logger = logging.getLogger("ace.loading")  # `ace.llm.providers.LOADING`, without what that imports
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    logger.propagate = False
 
 
 def megabytes(show: Show) -> Callable[[str, int, int], None]:

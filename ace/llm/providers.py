@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -23,6 +24,9 @@ _NAMES = (
     "Write it as provider/model, for example openai/gpt-4.1-mini, anthropic/claude-sonnet-4-5, "
     "ollama/llama3.2 or local/qwen2.5-coder-1.5b."
 )
+LOADING = "ace.loading"
+"""The logger that says, at the level INFO, which library is imported that takes long."""
+
 _NO_KEY = "none"  # an address of one's own wants no key, but the client library wants something to send
 PAST_BOUNDS = (
     "litellm calls this provider in a way of its own, where no limit of time and size holds, so its reply "
@@ -39,7 +43,10 @@ def load_litellm() -> Any:
 
     Its loggers and those of httpx report errors only. Where it takes no client of ours it makes its own, over
     our wire: calls of the engine are bounded there too, and those of others in this process are not.
+    A program may show what the logger LOADING says.
     """
+    if "litellm" not in sys.modules:
+        logging.getLogger(LOADING).info("loading litellm, which takes some seconds")
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LOGGING_EXECUTOR_MAX_THREADS", "1")  # else a burst of calls starts 100 of them
     import httpx
