@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from ace.cli import watch_commands
 from ace.llm import Request, Role
 from ace.store import Store
+from ace.store.process_mark import ProcessState, check_process, mark_process
 from tests.cli import Ace
 from tests.model_server import ModelServer
 from tests.on_terminal import Terminal, start
@@ -136,6 +139,35 @@ def test_a_run_that_was_killed_is_said_to_be_and_goes_on(
     assert resumed.exitcode == 0
     done = ace("watch", "1")
     assert done.code == 0 and "run 1 is done: 10 of 10 right" in done.out
+
+
+def test_a_copy_of_a_file_says_that_its_run_goes_on_elsewhere(ace: Ace, tmp_path: Path) -> None:
+    """The process is there, and works on the other file; nobody waits for it here."""
+    with Store.open(tmp_path / "p.db") as store:
+        config = {"process": mark_process(store.path)}
+        store.start_run("learn", "t", config)
+    shutil.copy(tmp_path / "p.db", tmp_path / "copy.db")
+    watched = ace("watch", "copy.db")
+    assert watched.code == 1 and "run 1 was under way in another file" in watched.out
+    lines = [json.loads(line) for line in ace("watch", "copy.db", "--json").out.splitlines()]
+    assert lines[-1]["state"] == "copied"
+    assert "is a copy of" in ace("doctor", "copy.db").out and "is under way" in ace("doctor", "p.db").out
+    (tmp_path / "p.db").rename(tmp_path / "moved.db")
+    assert check_process(config["process"], tmp_path / "moved.db") is ProcessState.ALIVE
+
+
+@pytest.mark.parametrize(("kind", "is_lost"), [("learn", True), ("agent", False)])
+def test_a_run_of_a_process_that_nobody_sees_is_not_followed_for_ever(
+    kind: str, is_lost: bool, ace: Ace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_commands, "_LOST", 0.0)
+    with Store.open(tmp_path / "p.db") as store:
+        number = store.start_run(kind, "t", {"process": {"pid": 1, "host": "another", "began": "1"}})
+        looks = watch_commands._look_until_the_end(store, number)
+        assert [next(looks, None) is not None for _ in range(3)] == [True, not is_lost, not is_lost]
+    if is_lost:
+        watched = ace("watch", "p.db")
+        assert watched.code == 1 and "its process cannot be seen from here" in watched.out
 
 
 def test_what_cannot_be_watched_is_named(ace: Ace, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _EVERY = 0.5  # seconds between two looks
 _SILENT = 120.0  # seconds without a call, after which one is printed where the process cannot be seen
+_LOST = 3_600.0  # seconds without a call, after which a run of such a process is followed no longer
+_BOUNDED = ("learn", "eval")  # kinds of runs that go from call to call; others wait for questions
 _EXIT = {"done": 0, "capped": CapReached.exit_code}
 _ENDS = {
     "done": "run {run} is done",
@@ -28,6 +30,9 @@ _ENDS = {
     "capped": "run {run} was stopped by a cap",
     "interrupted": "run {run} was interrupted",
     "killed": "run {run} was killed: its process is gone, and what was committed is in the file",
+    "copied": "run {run} was under way in another file, of which this one is a copy: nothing more comes here",
+    "running": "run {run} has been silent for {silence}, and its process cannot be seen from here: it is "
+    "followed no longer",
 }
 
 
@@ -47,7 +52,7 @@ def watch(
     """Follow a run from another terminal: how far it is, each lesson as it is proven, and the time left.
 
     The file is only read. It ends when the run ends: with 0 where that is done, 3 where a cap stopped it, and
-    1 where it failed, was interrupted or was killed.
+    1 where it failed, was interrupted or was killed, or goes on in another file or machine, if at all.
     """
     from ace.store import Store
 
@@ -85,6 +90,9 @@ def _look_until_the_end(store: Store, number: int) -> Iterator[RunLook]:
         yield look
         if look.state is not RunState.RUNNING:
             return
+        is_lost = look.process is ProcessState.UNKNOWN and look.silence > _LOST
+        if is_lost and look.run.kind in _BOUNDED:
+            return
         if look.process is ProcessState.UNKNOWN and look.silence > _SILENT and not warned:
             warned = True
             note(f"no call has ended for {look.silence:.0f} s; its process cannot be seen from this machine")
@@ -120,7 +128,7 @@ def _draw(store: Store, looks: Iterator[RunLook]) -> RunLook:
                 break
             look = following
     state = look.state.value
-    text = _ENDS[state].format(run=run.id)
+    text = _ENDS[state].format(run=run.id, silence=f"{look.silence / 60:.0f} min")
     after = (look.run.report or {}).get("after")
     if after:
         text = f"{text}: {format_score(Score.from_json(after))}"

@@ -26,7 +26,12 @@ def open_record(kind: str, task: Task, store: Store, config: Mapping[str, Any], 
     there is nothing to resume, or when it was started with another configuration.
     """
     sizes = {"train": len(task.train), "val": len(task.val), "test": len(task.test)}
-    whole = {**config, "samples": fingerprint_samples(task), "sizes": sizes, "process": mark_process()}
+    whole = {
+        **config,
+        "samples": fingerprint_samples(task),
+        "sizes": sizes,
+        "process": mark_process(store.path),
+    }
     if not resume:
         return store.start_run(kind, task.name, whole)
     number = _find_resumable(kind, task, store, whole)

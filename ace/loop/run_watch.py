@@ -21,7 +21,7 @@ from ace.store.process_mark import ProcessState, check_process
 
 
 class RunState(StrEnum):
-    """Say how a run stands. All but KILLED and RUNNING are what it has written itself."""
+    """Say how a run stands. All but RUNNING and the last two are what it has written itself."""
 
     RUNNING = "running"
     DONE = "done"
@@ -29,6 +29,10 @@ class RunState(StrEnum):
     CAPPED = "capped"
     INTERRUPTED = "interrupted"
     KILLED = "killed"  # its process is gone, and could not write how it ended
+    COPIED = "copied"  # it was under way in another file when that was copied to this one
+
+
+_ENDED = {ProcessState.GONE: RunState.KILLED, ProcessState.ELSEWHERE: RunState.COPIED}
 
 
 @dataclass(slots=True)
@@ -95,7 +99,7 @@ class RunWatch:
         nothing is lost then, and the next look shows it.
         """
         # The process first: one that ends in order writes its status before it is gone.
-        process = check_process(self.store.run(self.number).config.get("process"))
+        process = check_process(self.store.run(self.number).config.get("process"), self.store.path)
         run = self.store.run(self.number)
         plan = plan_run(run.kind, run.config)
         self._left.expect(plan)
@@ -105,8 +109,8 @@ class RunWatch:
             lessons += self._take(step, totals)
         calls = self.store.call_totals(self.number)
         state = RunState(run.status)
-        if state is RunState.RUNNING and process is ProcessState.GONE:
-            state = RunState.KILLED
+        if state is RunState.RUNNING:
+            state = _ENDED.get(process, state)
         now = time.time()
         began = datetime.fromisoformat(run.started).timestamp()
         return RunLook(

@@ -39,10 +39,15 @@ def check_playbook(path: Path) -> tuple[list[Finding], FileSizes | None]:
     for run in runs:
         if run.status != "running":
             continue
-        state = check_process(run.config.get("process"))
+        state = check_process(run.config.get("process"), path)
         text = f"run {run.id} ({run.kind} {run.task}) is under way"
         if state is ProcessState.ALIVE:
             findings.append(Finding(Topic.PLAYBOOK, Health.OK, text, f"ace watch {run.id} --playbook {path}"))
+        elif state is ProcessState.ELSEWHERE and run is runs[-1]:
+            text = (
+                f"run {run.id} ({run.kind} {run.task}) was under way in the file that this one is a copy of"
+            )
+            findings.append(Finding(Topic.PLAYBOOK, Health.NOTE, text))
         elif state is ProcessState.GONE and run is runs[-1]:
             text = f"run {run.id} ({run.kind} {run.task}) was killed: its process is gone"
             fix = "the command that began it goes on with --resume"
