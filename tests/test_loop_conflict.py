@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from ace.errors import StoreConflict
+from ace.llm import Request, Role, RoleModels, ScriptedClient
+from ace.loop import learn
 from ace.loop.progress import silent
 from ace.loop.run import RunParts, StepWork, start_run
-from ace.playbook import Add, Revise, Vote
+from ace.playbook import Add, Delta, Quarantine, Remove, Revise, Status, Vote
+from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import Settings
 from ace.store import Store
-from tests.world import team, world
+from tests.world import says, team, world
 
 EPOCH = Phase(PhaseKind.EPOCH, 1)
 
@@ -42,3 +48,103 @@ def test_the_rest_of_a_step_is_committed_and_the_run_can_be_resumed(tmp_path: Pa
         with start_run("learn", parts(store), resume=True) as run:
             assert run.step(EPOCH, lambda: StepWork(reason="first")).number == 0  # from the journal
             assert run.step(EPOCH, lambda: StepWork(delta=delta, reason="widened")).version == step.version
+
+
+def test_two_learners_of_one_lesson_have_learned_it_once(tmp_path: Path) -> None:
+    """The second keeps what it has proven; its score is that of the version it names."""
+    path = tmp_path / "colours.db"
+    settings = Settings(batch_size=3, workers=1)
+    reports: list[Report] = []
+
+    def meddles(request: Request) -> str:
+        if request.role is not Role.GENERATOR and not reports:  # the other one has learned nothing yet
+            with Store.open(path) as other:
+                reports.append(learn(world(), other, team(), settings))
+        return says(request)
+
+    with Store.open(path) as store:
+        second = learn(world(), store, RoleModels.of(ScriptedClient(meddles)), settings)
+        (first,) = reports
+        assert [report.after and report.after.correct for report in (first, second)] == [10, 10]
+        assert second.rejected == 0 and second.accepted == 3 == len(second.learned)
+        assert second.bullets == 10 == len({bullet.content for bullet in store.checkout(second.selected)})
+        scored = [episode for episode in store.episodes(run=second.run) if episode.sample_id[:4] == "test"]
+        assert {episode.context_version for episode in scored} == {0, second.selected}
+        assert store.verify() == []
+
+
+def test_a_score_is_of_the_version_it_names_when_others_write_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "colours.db"
+
+    def meddles(request: Request) -> str:
+        if "What about teal" in request.messages[-1].content:
+            with Store.open(path) as other:
+                version = other.head().number
+                add = Add(f"b-{version}", "notes", f"The note {version}.")
+                other.commit((add,), author="person", reason="a note")
+        return says(request)
+
+    with Store.open(path) as store:
+        models = RoleModels.of(ScriptedClient(meddles))
+        report = learn(world(), store, models, Settings(batch_size=3, workers=1))
+        scored = [episode for episode in store.episodes(run=report.run) if episode.sample_id[:4] == "test"]
+        assert {episode.context_version for episode in scored} == {0, report.selected}
+        assert report.selected == store.head().number - 1
+        assert any(f"the score is of version {report.selected}" in note for note in report.notes)
+        assert all(bullet.section != "notes" for bullet in report.learned)
+
+
+ADD = Add("b-1", "lessons", "red is 7", ("e1",))
+AGAIN = Add("b-1", "lessons", "red is 7", ("e2", "e1"))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "status"),
+    [
+        ((ADD,), (AGAIN,), Status.ACTIVE),
+        ((ADD,), (AGAIN, Quarantine("b-1")), Status.ACTIVE),
+        ((ADD, Quarantine("b-1")), (AGAIN,), Status.ACTIVE),
+        ((ADD, Quarantine("b-1")), (AGAIN, Quarantine("b-1")), Status.QUARANTINED),
+    ],
+)
+def test_who_adds_the_same_bullet_adds_the_grounds_for_it(
+    tmp_path: Path, theirs: Delta, ours: Delta, status: Status
+) -> None:
+    path = tmp_path / "p.db"
+    with Store.open(path) as store, Store.open(path) as other:
+        other.commit((*theirs, Vote("b-1", 1)), author="curator", reason="first")
+        done = store.commit((*ours, Vote("b-1", 1)), author="curator", reason="second", expect=0)
+        assert done.rejections == () and store.verify() == []
+        (bullet,) = store.checkout()
+        assert (bullet.provenance, bullet.status, bullet.helpful) == (("e1", "e2"), status, 2)
+        again = store.commit((AGAIN,), author="curator", reason="third", expect=0)
+        assert again.playbook.bullets["b-1"].provenance == ("e1", "e2")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ((Add("b-1", "lessons", "red is 8"),), (ADD,)),
+        ((Add("b-1", "notes", "red is 7"),), (ADD,)),
+        ((ADD, Revise("b-1", "red is 9")), (AGAIN,)),
+        ((ADD, Revise("b-1", "red is 9"), Revise("b-1", "red is 7")), (AGAIN,)),
+        ((ADD, Remove("b-1")), (AGAIN,)),
+        ((ADD,), (AGAIN, Remove("b-1"))),
+    ],
+)
+def test_what_else_two_do_with_one_bullet_is_a_conflict(tmp_path: Path, theirs: Delta, ours: Delta) -> None:
+    path = tmp_path / "p.db"
+    with Store.open(path) as store, Store.open(path) as other:
+        other.commit(theirs, author="curator", reason="first")
+        with pytest.raises(StoreConflict):
+            store.commit(ours, author="curator", reason="second", expect=0)
+        assert store.head().number == 1
+
+
+def test_a_person_s_quarantine_stays_when_a_learner_adds_the_bullet_again(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    with Store.open(path) as store, Store.open(path) as person:
+        person.commit((ADD,), author="curator", reason="first")
+        person.commit((Quarantine("b-1"),), author="person", reason="I doubt it")
+        (bullet,) = store.commit((AGAIN,), author="curator", reason="second", expect=0).playbook
+        assert bullet.status is Status.QUARANTINED and bullet.provenance == ("e1", "e2")

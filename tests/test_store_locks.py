@@ -13,7 +13,7 @@ import pytest
 
 from ace.errors import StoreBusy
 from ace.playbook import Add, Vote
-from ace.store import Store, versions
+from ace.store import Store, rebase
 from tests.pace import patience
 
 
@@ -29,19 +29,20 @@ def test_nobody_commits_between_looking_at_the_head_and_committing(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Writers take the lock before they read, so that their decision still holds when they write."""
-    look, refusals = versions.check_rebase, list[str]()
+    look, refusals = rebase.rebase_delta, list[str]()
 
-    def interrupted(*seen: Any) -> None:
-        look(*seen)
+    def interrupted(*seen: Any) -> Any:
+        rebased = look(*seen)
         monkeypatch.undo()
         with Store.open(file, read_only=True) as reader:
             assert reader.head().number == 1
         with pytest.raises(StoreBusy):
             Store.open(file, timeout=0.05)
         refusals.append("busy")
+        return rebased
 
     with Store.open(file) as store:
-        monkeypatch.setattr(versions, "check_rebase", interrupted)
+        monkeypatch.setattr(rebase, "rebase_delta", interrupted)
         assert store.commit((Vote("a", 1),), author="a", reason="r").version.number == 2
     assert refusals == ["busy"]
 

@@ -21,10 +21,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ace.errors import MergeConflict, StoreConflict
 from ace.playbook import (
+    Add,
     Delta,
     Operation,
+    Pin,
     Playbook,
+    Promote,
+    Quarantine,
     Rejection,
+    Revise,
+    Status,
     Vote,
     apply,
     diff,
@@ -54,13 +60,50 @@ class Known:
     operations: Delta
 
 
-def conflict(mine: Delta, theirs: Delta) -> bool:
-    """Two operations on one bullet that are both no votes."""
-    return any(
-        set(touched_ids(a)) & set(touched_ids(b)) and not (isinstance(a, Vote) or isinstance(b, Vote))
-        for a in mine
-        for b in theirs
-    )
+Edits = list[tuple[int, Operation]]  # with the numbers of their versions
+
+
+def conflicts(mine: Edits, theirs: Edits) -> set[str]:
+    """The bullets of two operations that are both no votes, but for adds of the same."""
+    both = set[str]()
+    for _, a in mine:
+        for _, b in theirs:
+            if not isinstance(a, Vote) and not isinstance(b, Vote):
+                both |= set(touched_ids(a)) & set(touched_ids(b))
+    return {key for key in both if said(mine, key, Quarantine) != said(theirs, key)}
+
+
+def said(edits: Edits, key: str, *harmless: type) -> object:
+    """What was added as this bullet, if nothing that was done to it since changes that."""
+    own = [each for _, each in edits if key in touched_ids(each) and not isinstance(each, Vote)]
+    adds = [each for each in own if isinstance(each, Add)]
+    harmless = harmless or (Quarantine, Promote, Pin, Revise)
+    if len(adds) != 1 or not all(isinstance(each, (Add, *harmless)) for each in own):
+        return own
+    if any(isinstance(each, Revise) and each.content != adds[0].content for each in own):
+        return own
+    return adds[0].section, adds[0].content
+
+
+def joined_adds(mine: Delta, theirs: Edits, playbook: Playbook) -> Iterator[Operation]:
+    """What is left of a delta where others have added the same."""
+    common = {each.id for each in mine if isinstance(each, Add)}
+    common &= {each.id for _, each in theirs if isinstance(each, Add)}
+    for operation in mine:
+        if not isinstance(operation, Add | Quarantine) or operation.id not in common:
+            yield operation
+        elif isinstance(operation, Add):
+            old = playbook.bullets[operation.id]
+            grounds = (
+                *old.provenance,
+                *(each for each in operation.provenance if each not in old.provenance),
+            )
+            if tuple(dict.fromkeys(grounds)) != old.provenance:
+                yield Revise(operation.id, operation.content, tuple(dict.fromkeys(grounds)))
+            later = {at for at, each in theirs if each == Quarantine(operation.id)}
+            later -= {at for at, each in theirs if isinstance(each, Add) and each.id == operation.id}
+            if old.status is Status.QUARANTINED and Quarantine(operation.id) not in mine and not later:
+                yield Promote(operation.id)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -112,15 +155,17 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(who=WRITERS, delta=SMALL | deltas(wild=True))
     def commit(self, who: int, delta: Delta) -> None:
         new = [at for at in self.line(self.head(who)) if at > self.seen[who]]
-        since = tuple(operation for at in new for operation in self.versions[at].operations)
+        since = [(at, operation) for at in new for operation in self.versions[at].operations]
+        own = [(-1, operation) for operation in delta]
+        before = self.versions[self.head(who)].playbook
         self.seen[who] = self.head(who)
         try:
             done = self.writers[who].commit(delta, author="curator", reason="r")
         except StoreConflict:
-            assert conflict(delta, since)
+            assert conflicts(own, since)
             return
-        assert not conflict(delta, since)
-        self.follow(who, delta, done)
+        assert not conflicts(own, since)
+        self.follow(who, tuple(joined_adds(delta, since, before)), done)
 
     @rule(branch=SHARE, delta=SMALL | deltas(), statement=st.integers(1, 24))
     def commit_in_a_process_that_may_die(self, branch: float, delta: Delta, statement: int) -> None:

@@ -56,6 +56,7 @@ def learn(
     validates = validates and bool(task.val)
     with parts.store.lead(), start_run("learn", parts, resume=resume) as run:
         selection = Selection(run)
+        selected: int | None = None  # until it is chosen, the newest
         try:
             steps.score(run, Phase(PhaseKind.BEFORE), tested, run.base)
             with suppress(BudgetSpent):
@@ -73,7 +74,7 @@ def learn(
                 selected = run.select(selection.selected)
             steps.score(run, Phase(PhaseKind.AFTER), tested, selected)
         except CapReached as cap:
-            return finish(run, PhaseKind.AFTER, selection=selection, stopped=str(cap))
+            return finish(run, PhaseKind.AFTER, selection=selection, selected=selected, stopped=str(cap))
         return finish(run, PhaseKind.AFTER, selected=selected, selection=selection)
 
 

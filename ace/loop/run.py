@@ -196,8 +196,9 @@ class Run:
         self._next_step += 1
         journaled = self._journal.get(number)
         step = journaled or self._do(number, phase, work)
-        self._count_bullets(step.version)
-        self.version = step.version
+        if not step.phase.measures:  # else the run goes on from what it has measured
+            self._count_bullets(step.version)
+            self.version = step.version
         # What the run knows is a fold of its steps: outages, samples that are owed, the method's state.
         if any(not result.error for result in step.results):
             self.attempts_outage.heard = True
@@ -207,7 +208,7 @@ class Run:
             taught = step.taught
             for result in step.results:
                 self.replay_queue.observe(result.sample, right=result.right, taught=result.sample in taught)
-        playbook = self.store.checkout(step.version)
+        playbook = self.store.checkout(self.version)
         lab = self.lab(step.phase)
         self.contexts.state = self.method.replay(self.contexts.state, step, playbook, lab)
         self.steps.append(step)
@@ -290,13 +291,16 @@ class Run:
         return record, commit
 
     def _count_bullets(self, version: int) -> None:
-        """Keep `bullets` by what a step changed; nothing here goes over the whole playbook."""
+        """Keep `bullets` by what a step changed; only where others wrote, too, the playbook is gone over."""
         if version == self.version:
             return
+        after = self.store.checkout(version)
+        if version != self.version + 1:
+            self.bullets = len(after)
+            return
         before = self.playbook.bullets
-        after = self.store.checkout(version).bullets
         for name in touched_by(self.store.operations(version)):
-            old, new = before.get(name), after.get(name)
+            old, new = before.get(name), after.bullets.get(name)
             self.bullets += int(new is not None and new.live) - int(old is not None and old.live)
 
 

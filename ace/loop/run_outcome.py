@@ -13,6 +13,7 @@ from ace.runs.report import LearningEnd, Report, Score
 from ace.runs.run_text import format_count
 from ace.runs.steps import PhaseKind, SampleResult
 from ace.settings import Part
+from ace.store.versions import touched_by
 from ace.task.attempt import Failure
 
 _REASONS = 5  # that a report names
@@ -42,6 +43,7 @@ def finish(
     comparisons = tuple(selection.comparisons) if selection else ()
     turns = summarise_epochs(_training_answers(run))
     old = {bullet.id: bullet.content for bullet in run.store.checkout(run.base).active}
+    own = _list_own_bullets(run, version)
     report = Report(
         kind=run.kind,
         task=run.task.name,
@@ -74,11 +76,23 @@ def finish(
         recent=_score_of(after[-run.settings.window :]) if run.kind == "online" else None,
         changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
-        notes=tuple(_list_notes(run, phase)),
-        learned=tuple(bullet for bullet in playbook.active if old.get(bullet.id) != bullet.content),
+        notes=tuple(_list_notes(run, phase, version)),
+        learned=tuple(
+            bullet for bullet in playbook.active if bullet.id in own and old.get(bullet.id) != bullet.content
+        ),
     )
     run.store.finish_run(run.id, "capped" if stopped else "done", report.to_json())
     return report
+
+
+def _list_own_bullets(run: Run, version: int) -> set[str]:
+    """Return the bullets that the run touched or proved, and not others meanwhile, up to a version."""
+    touched = {bullet for step in run.steps for bullet in step.proofs}
+    since = max(0, version - run.base)
+    for committed in run.store.log(since, version=version):
+        if committed.run == run.id:
+            touched |= touched_by(run.store.operations(committed.number))
+    return touched
 
 
 def _results_of(run: Run, kind: PhaseKind) -> list[SampleResult]:
@@ -109,8 +123,11 @@ def _p_value(before: list[SampleResult], after: list[SampleResult]) -> float | N
     return mcnemar(list(old.values()), [new[name] for name in old])
 
 
-def _list_notes(run: Run, phase: PhaseKind) -> Iterator[str]:
+def _list_notes(run: Run, phase: PhaseKind, version: int) -> Iterator[str]:
     """Yield a sentence for each thing that a reader of the report has to know beside its numbers."""
+    head = run.store.head().number
+    if run.kind == "learn" and head > version:
+        yield f"others have written since: the score is of version {version}, and the newest is {head}"
     if run.budget.end is LearningEnd.BUDGET:
         limit = format_count(run.budget.calls or 0, "call")
         yield f"learning ended when its {limit} were used up; --calls sets how many"

@@ -55,6 +55,17 @@ _APART = frozenset(
         PhaseKind.SELECTION,
     }
 )
+_MEASURING = frozenset(
+    {
+        PhaseKind.BEFORE,
+        PhaseKind.AFTER,
+        PhaseKind.TRAIN,
+        PhaseKind.VAL,
+        PhaseKind.TEST,
+        PhaseKind.RECHECK,
+        PhaseKind.VALIDATION,
+    }
+)
 _PHASE = re.compile(r"(?P<kind>\w+)(?: (?P<number>\d+)(?:\.(?P<turn>\d+))?)?(?:,? (?P<detail>.+))?")
 
 
@@ -82,6 +93,11 @@ class Phase:
     def is_apart(self) -> bool:
         """Tell whether it is no part of learning: it scores what that begins or ends with, or chooses."""
         return self.kind in _APART
+
+    @property
+    def measures(self) -> bool:
+        """Tell whether it only scores a version: what others commit meanwhile is no part of that."""
+        return self.kind in _MEASURING
 
     @property
     def trains(self) -> bool:

@@ -9,6 +9,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     store_memories  its memories
     store_transfer  what another store has, taken over: push and pull
     versions        rows of the history
+    rebase          a delta, when others have committed since it was decided on
     lineage         branches, tags, the line of versions behind one
     bullet_history  the playbook at any version
     episode_rows    rows of episodes, proposals, and operations that could not apply

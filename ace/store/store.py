@@ -19,7 +19,7 @@ from ace.playbook.model import Add, Delta, Merge, Playbook, Remove, Revise
 from ace.playbook.three_way_merge import Side, find_lost_votes, join
 from ace.runs.records import Commit, Proposal, Version
 from ace.safety.secrets import hide_secrets
-from ace.store import bullet_history, checked_rows, episode_rows, lineage, versions
+from ace.store import bullet_history, checked_rows, episode_rows, lineage, rebase, versions
 from ace.store.bullet_history import move
 from ace.store.connection import connect, do_again
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
@@ -29,7 +29,7 @@ from ace.store.store_memories import MemoryStore
 from ace.store.store_names import NameStore
 from ace.store.store_runs import RunStore, add_step, read_run
 from ace.store.store_transfer import TransferStore
-from ace.store.versions import Head, Since
+from ace.store.versions import Head
 from ace.task.types import Episode
 
 _ENDLESS = 2**62  # more versions than there will be
@@ -137,7 +137,8 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         `expect` is the version the delta was decided on: by default the head as this store last saw
         it. When the head has moved on, the delta is applied to the new head if the two edited
         different bullets; otherwise StoreConflict, and nothing is written. Votes are no edits and
-        add up. A delta of which nothing applies makes no version, but the rest is still written.
+        add up, and adds of one bullet are joined (`store.rebase`). A delta of which nothing applies makes
+        no version, but the rest is still written.
 
         `step` is number, phase and payload (JSON) of a row in the journal of `run`. An alias of a bullet
         that is not in the playbook is left out. Raises StoreError for a step without a run, and for an
@@ -159,7 +160,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
             ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
             head, is_whole, since = self._choose_head(db, ids, whole, expect)
             base = head.version.number if expect is None else expect
-            versions.check_rebase(db, base, head.branch, delta, since)
+            delta = rebase.rebase_delta(db, base, head.branch, delta, head.playbook, since)
             if run is not None:
                 read_run(db, run)  # raises for an unknown one
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
@@ -323,7 +324,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
 
     def _choose_head(
         self, db: Database, ids: Collection[str], whole: bool, base: int | None
-    ) -> tuple[Head, bool, Since | None]:
+    ) -> tuple[Head, bool, rebase.Since | None]:
         """Return the head that a commit goes on from, whether it is whole, and what came after `base`.
 
         It is whole where that is wanted and in memory. Otherwise others have written, or nothing was read
@@ -335,7 +336,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         if self.branch_name == lineage.MAIN and (not whole or known is None or self._is_shared):
             line = ((lineage.MAIN, _ENDLESS),)  # while this one writes, main ends with its head
             if base is not None:
-                since = versions.ask_since(db, base, line)
+                since = rebase.ask_since(db, base, line)
             asked, part = db.execute(versions.MAIN_HEAD), bullet_history.ask_part(db, line, ids)
         branch, next_number, checksum = versions.read_branch_state(db, self.branch_name, state)
         self._is_shared = known is not None and known.version.number != branch.version

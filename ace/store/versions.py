@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 
-from ace.errors import StoreConflict, UnknownVersion
+from ace.errors import UnknownVersion
 from ace.playbook.codec import chain_hash, delta_from_json, delta_to_json
 from ace.playbook.delta import apply_each, touched_ids
-from ace.playbook.model import Delta, Operation, Playbook, Rejection, Vote
+from ace.playbook.model import Delta, Operation, Playbook, Rejection
 from ace.runs.records import Branch, Touch, Version
 from ace.store import bullet_history, checked_rows, lineage
 from ace.store.sqlite_text import now, parse_strings, read_column, to_text
@@ -25,10 +25,6 @@ BRANCH = """SELECT name, version, base, created, checksum, (SELECT max(number) +
 FROM branches WHERE name = ?"""
 
 MAIN_HEAD = f"{_VERSIONS} WHERE number = (SELECT version FROM branches WHERE name = 'main')"  # noqa: S608
-
-
-Since = tuple[Rows, Rows]
-"""A version and the operations of a line since then, which were asked for and not read yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,50 +120,6 @@ def _read_grounds(db: Database, version: Version, operation: Operation, bullet: 
         if bullet in touched_by(delta_from_json(delta)):
             episodes += parse_strings(proved_by)
     return tuple(dict.fromkeys(episodes))
-
-
-def ask_since(db: Database, base: int, line: lineage.Line) -> Since:
-    """Ask for version `base`, and for the operations of a line since then."""
-    condition, values = lineage.line_condition(line, "number")
-    sql = f"""SELECT operation FROM operations JOIN versions ON number = version
-        WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
-    return ask(db, base), db.execute(sql, [base, *values])
-
-
-def check_rebase(db: Database, base: int, branch: Branch, delta: Delta, since: Since | None = None) -> None:
-    """Raise StoreConflict if a delta decided on version `base` no longer holds at the head of a branch.
-
-    It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
-    order. A vote on a bullet that was removed is rejected like any operation that cannot apply. The error's
-    details name the bullets; there are none where `base` is not behind the head at all. `since` is what
-    `ask_since` has asked for, if it has. Raises UnknownVersion for a base that is not there.
-    """
-    head = branch.version
-    if base == head:
-        return
-    line = lineage.trace_line(db, head, branch)
-    asked, operations = since or ask_since(db, base, line)
-    own_branch = read(db, base, asked).branch
-    if not any(name == own_branch and base <= last for name, last in line):
-        raise StoreConflict(
-            f"Version {base} is not behind version {head} of branch {line[0][0]}.",
-            hint="Decide on a version of this branch, or merge the other branch.",
-            expected=base,
-            found=head,
-            bullets=(),
-        )
-    later = delta_from_json(f"[{','.join(text for (text,) in operations)}]")
-    edited = touched_by(operation for operation in delta if not isinstance(operation, Vote))
-    edited_since = touched_by(operation for operation in later if not isinstance(operation, Vote))
-    bullets = tuple(sorted(edited & edited_since))
-    if bullets:
-        raise StoreConflict(
-            f"The playbook moved from version {base} to {head}, and both edited {', '.join(bullets)}.",
-            hint="Read the playbook again, decide again, and commit that.",
-            expected=base,
-            found=head,
-            bullets=bullets,
-        )
 
 
 def append(
