@@ -15,6 +15,8 @@ from ace.errors import StoreBusy, StoreError
 from ace.llm import Usage
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
+from ace.runs.cost import sum_usage_by_role
+from ace.runs.records import UsageSince
 from ace.store import Store, call_journal
 from tests.postgres_server import FILE_ONLY
 
@@ -62,6 +64,19 @@ def test_what_calls_took_together_is_whole_numbers(store: Store) -> None:
     assert (totals.calls, totals.tokens, totals.last) == (4, 240, 1235.0)
     assert [type(number) for number in (totals.calls, totals.tokens)] == [int, int]
     assert store.call_totals(2).tokens == 0
+
+
+def test_what_calls_took_is_read_on_from_where_it_was(store: Store) -> None:
+    keep(store, 1, FAILED, CALL)
+    first = store.usage_since(1)
+    assert first.usage == sum_usage_by_role(store.calls(1)) and first.ended == store.call_totals(1).last
+    assert store.usage_since(1, first.last) == UsageSince(first.last, 0.0, {})
+    keep(store, 2, CALL)
+    keep(store, 1, replace(CALL, usage=replace(CALL.usage, cost=None)), replace(CALL, started=5_000.0))
+    second = store.usage_since(1, first.last)
+    ((role, usage),) = second.usage.items()
+    assert (role, usage.calls, usage.cost) == (CALL.key.role, 2 * CALL.usage.calls, None)
+    assert second.ended == 5_000.0 + CALL.usage.seconds
 
 
 def test_a_reply_that_was_paid_for_is_found_as_it_was(store: Store) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 from ace.llm.client import Usage
-from ace.runs.cost import sum_usage_by_role
 from ace.runs.records import Run
 from ace.runs.report import Report
 from ace.runs.run_text import name_scores
 from ace.runs.score import Score
-from ace.runs.steps import Phase, read_journal
+from ace.runs.steps import Phase, StepRecord, read_journal
 from ace.store.store import Store
 
 
@@ -66,31 +66,66 @@ class ScoredAt:
     score: Score
 
 
-def read_progress(store: Store, number: int) -> RunProgress:
-    """Return how far a run is. Raises UnknownVersion where there is none of this number."""
-    run = store.run(number)
-    steps = read_journal(store.steps(number))
-    counts: dict[Phase, Score] = {}
-    for step in steps:
+@dataclass(slots=True)
+class ProgressReader:
+    """Read how far a run is, again and again: each time only the steps and calls that are new.
+
+    Safe to use from several threads. A step and a call are never changed once they are in the file.
+    """
+
+    number: int
+    """The run's number."""
+
+    _lock: Lock = field(default_factory=Lock)
+    _step: int = -1
+    _call: int = 0
+    _phases: dict[Phase, Score] = field(default_factory=dict)
+    _usage: dict[str, Usage] = field(default_factory=dict)
+    _steps: int = 0
+    _proposed: int = 0
+    _accepted: int = 0
+    _last_sign: float | None = None
+
+    def read(self, store: Store) -> RunProgress:
+        """Return how far the run is now. Raises UnknownVersion where there is none of this number."""
+        with self._lock:
+            run = store.run(self.number)
+            for step in read_journal(store.steps(self.number, after=self._step)):
+                self._take(step)
+            since = store.usage_since(self.number, self._call)
+            self._call = since.last
+            for role, usage in since.usage.items():
+                self._usage[role] = self._usage.get(role, Usage()) + usage
+            self._note_sign(since.ended)
+            return RunProgress(
+                run=run,
+                phases=dict(self._phases),
+                usage=dict(self._usage),
+                steps=self._steps,
+                versions=store.versions_of(self.number),
+                proposed=self._proposed,
+                accepted=self._accepted,
+                last_sign=self._last_sign,
+            )
+
+    def _take(self, step: StepRecord) -> None:
+        """Take in a step."""
         for answer in step.results:
-            score = counts.get(answer.phase, Score(0, 0))
-            counts[answer.phase] = Score(
+            score = self._phases.get(answer.phase, Score(0, 0))
+            self._phases[answer.phase] = Score(
                 score.correct + answer.correct, score.total + 1, score.errors + bool(answer.error)
             )
-    calls = store.calls(number)
-    signs = [call.started + call.usage.seconds for call in calls]
-    signs += [step.started + step.seconds for step in steps if step.started is not None]
-    outcomes = [outcome for step in steps for outcome in step.proposals]
-    return RunProgress(
-        run=run,
-        phases=counts,
-        usage=sum_usage_by_role(calls),
-        steps=len(steps),
-        versions=store.versions_of(number),
-        proposed=len(outcomes),
-        accepted=outcomes.count("accepted"),
-        last_sign=max(signs, default=None),
-    )
+        self._step = step.number
+        self._steps += 1
+        self._proposed += len(step.proposals)
+        self._accepted += step.proposals.count("accepted")
+        if step.started is not None:
+            self._note_sign(step.started + step.seconds)
+
+    def _note_sign(self, moment: float) -> None:
+        """Note when something was done; 0 is nothing."""
+        if moment:
+            self._last_sign = max(moment, self._last_sign or 0.0)
 
 
 def list_scores(runs: Iterable[Run]) -> tuple[ScoredAt, ...]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ace.playbook.model import Delta, Operation, Playbook, Rejection
 from ace.task.types import Episode
+
+if TYPE_CHECKING:
+    from ace.llm.client import Usage  # it imports pydantic, which reading a playbook does not need
 
 Outcome = Literal["accepted", "rejected"]
 RunStatus = Literal["running", "done", "failed", "capped", "interrupted"]
@@ -339,6 +342,20 @@ class CallTotals:
 
     last: float
     """When the last one ended, in seconds since 1970; 0 where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSince:
+    """Sum up what some calls of a run took."""
+
+    last: int
+    """The id of the newest of them."""
+
+    ended: float
+    """When the last one ended, in seconds since 1970; 0 where there was none."""
+
+    usage: Mapping[str, Usage]
+    """By role."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ace.runs.records import UsageSince
 from ace.safety.secrets import SECRET_MARK
 from ace.store import checked_rows
 from ace.store.sqlite_text import to_json, to_text
@@ -57,6 +58,9 @@ _OF_RUN = _READ.replace(" reply,", " CASE WHEN reply IS NULL THEN NULL ELSE '\"\
 # A reply in which a secret was hidden is not what the model said: it is asked for again.
 _NOT_COMMITTED = """ AND reply IS NOT NULL AND instr(reply, :mark) = 0
     AND step NOT IN (SELECT number FROM steps WHERE run = :run)"""
+_USAGE = """SELECT role, max(id), max(started + seconds), sum(calls), sum(prompt_tokens), sum(cached_tokens),
+    sum(completion_tokens), sum(seconds), CASE WHEN count(cost) = count(*) THEN sum(cost) END
+FROM calls WHERE run = ? AND id > ? GROUP BY role ORDER BY min(id)"""
 _CUT_OFF = _READ + _NOT_COMMITTED + _IN_ORDER
 
 
@@ -93,6 +97,27 @@ def read_uncommitted_replies(db: Database, run: int) -> dict[Key, Reply]:
             faults=call.faults,
         )
     return replies
+
+
+def read_usage_since(db: Database, run: int, after: int) -> UsageSince:
+    """Return what a run's calls took, by role, of those behind the call of id `after`."""
+    from ace.llm.client import Usage
+
+    usage = {}
+    last, moment = after, 0.0
+    for role, newest, ended, calls, prompt, cached, completion, seconds, cost in db.execute(
+        _USAGE, [run, after]
+    ):
+        last, moment = max(last, newest), max(moment, ended)
+        usage[role] = Usage(
+            calls=int(calls),
+            prompt_tokens=int(prompt),
+            cached_tokens=int(cached),
+            completion_tokens=int(completion),
+            seconds=seconds,
+            cost=cost,
+        )
+    return UsageSince(last, moment, usage)
 
 
 def add_calls(db: Database, run: int, calls: Iterable[Call]) -> None:

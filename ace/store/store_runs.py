@@ -27,6 +27,7 @@ from ace.runs.records import (
     RunStatus,
     RunSummary,
     Step,
+    UsageSince,
 )
 from ace.store import call_rows, checked_rows, episode_events, episode_rows
 from ace.store.call_journal import CallJournal
@@ -280,6 +281,14 @@ class RunStore(OpenFile):
         with self._reading() as db:
             row = db.execute(_TOTALS, [run]).fetchone()
         return CallTotals(*row)
+
+    def usage_since(self, run: int, after: int = 0) -> UsageSince:
+        """Return what a run's calls took, by role, of those behind the call of id `after`.
+
+        What it costs depends on how many those are, and not on how many the run has.
+        """
+        with self._reading() as db:
+            return call_rows.read_usage_since(db, run, after)
 
     def questions(self, run: int, samples: Collection[str]) -> dict[str, str]:
         """Return the questions of samples by their ids, as the episodes of a run have them."""

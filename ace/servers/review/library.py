@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 from threading import Lock
 
@@ -9,6 +10,7 @@ from immutables import Map
 
 from ace.llm.embedding import connect_embedder
 from ace.playbook.model import Bullet, Playbook, Status
+from ace.report.run_progress import ProgressReader, RunProgress
 from ace.retrieval.bullets import HybridSelector
 from ace.retrieval.vector_cache import VectorCache
 from ace.servers.books import Books
@@ -17,6 +19,7 @@ from ace.store.store import Store
 from ace.store.store_database import Place
 
 _REMEMBERED = 4  # playbooks
+_FOLLOWED = 20  # runs that go on, of which only what is new is read
 
 
 class Library:
@@ -31,6 +34,7 @@ class Library:
         # By hash, which covers everything that is in one; with its live bullets in their order.
         self._playbooks: dict[str, tuple[Playbook, tuple[Bullet, ...]]] = {}
         self._selectors: dict[Place, HybridSelector] = {}
+        self._readers: OrderedDict[tuple[Place, int, str], ProgressReader] = OrderedDict()
         self._lock = Lock()
 
     def checkout(self, store: Store) -> tuple[Playbook, tuple[Bullet, ...]]:
@@ -49,6 +53,19 @@ class Library:
                 if len(self._playbooks) > _REMEMBERED:
                     del self._playbooks[next(iter(self._playbooks))]
         return reading
+
+    def read_progress(self, store: Store, number: int) -> RunProgress:
+        """Return how far a run is. While it goes on, only what is new is read. Raises UnknownVersion."""
+        run = store.run(number)
+        if run.status != "running":
+            return ProgressReader(number).read(store)
+        key = (store.path, number, run.started)
+        with self._lock:
+            reader = self._readers.setdefault(key, ProgressReader(number))
+            self._readers.move_to_end(key)
+            if len(self._readers) > _FOLLOWED:
+                self._readers.popitem(last=False)
+        return reader.read(store)
 
     def search(self, store: Store, question: str, most: int) -> list[str]:
         """Return ids of at most so many bullets of any status, the one that bears most on a question first.

@@ -11,7 +11,7 @@ from ace.report import build_run_page, read_run_history, render_page
 from ace.report.accuracy_chart import draw_accuracy_over_time
 from ace.report.charts import draw_charts
 from ace.report.pictures import Chart
-from ace.report.run_progress import list_scores, read_progress
+from ace.report.run_progress import list_scores
 from ace.runs.report import Report
 from ace.runs.score import Score
 from ace.servers.review.view import View
@@ -47,7 +47,7 @@ def show_run(view: View) -> Response:
     """Return one run: how far it is, what it took, how it scored. It says so anew while it goes on."""
     number = int(view.request.path_params["run"])
     with view.open() as store:
-        progress = read_progress(store, number)
+        progress = view.library.read_progress(store, number)
         run = progress.run
         silence = time.time() - progress.last_sign if progress.last_sign else 0.0
         return view.render(
