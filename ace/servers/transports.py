@@ -17,14 +17,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ace.llm.faults import hide
-from ace.servers.http_place import App, HttpPlace, Receive, Scope, Send, list_hosts, serve_app
+from ace.servers.http_place import (
+    LONGEST_BODY,
+    App,
+    HttpPlace,
+    Receive,
+    Scope,
+    Send,
+    list_hosts,
+    refuse_large_bodies,
+    serve_app,
+)
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
 TOKEN_VARIABLE = "ACE_MCP_TOKEN"  # noqa: S105 (the name of a variable)
 PATH = "/mcp"
-_LONGEST_BODY = 1_000_000  # bytes
 
 # An escape of JSON: a pair of surrogates, one alone, or any other.
 _ESCAPE = re.compile(
@@ -64,13 +73,14 @@ def make_app(server: MCPServer, place: HttpPlace, port: int) -> App:
         allowed_hosts=hosts,
         allowed_origins=[f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")],
     )
-    app = server.streamable_http_app(
+    app: App = server.streamable_http_app(
         streamable_http_path=PATH,
         json_response=True,
         stateless_http=True,
-        max_request_body_size=_LONGEST_BODY,
+        max_request_body_size=LONGEST_BODY,
         transport_security=security,
     )
+    app = refuse_large_bodies(app)
     return require_token(app, place.token) if place.token else app
 
 

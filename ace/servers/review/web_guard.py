@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from ace.servers.http_place import App, HttpPlace, Receive, Scope, Send, is_host_of, list_hosts
+from ace.servers.http_place import LONGEST_BODY, App, HttpPlace, Receive, Scope, Send, is_host_of, list_hosts
 from ace.text.sizes import format_size
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Refuse = Callable[[Request, "Refusal"], Response]
     """Makes the page of a refusal."""
 
-LONGEST_BODY = 1_000_000  # bytes of a form
 _LONGEST_WASTE = 64_000_000  # bytes of a too large one that are read, so that a browser shows the answer
 _MOST_FIELDS = 100
 _MOST_SESSIONS = 1_000
