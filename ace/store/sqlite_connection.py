@@ -8,43 +8,27 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from json import JSONDecodeError
 from pathlib import Path
 
-from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
+from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError
 from ace.store import schema
 from ace.store.integrity import foreign, seals
+from ace.store.sqlite_errors import ErrorKind, convert_error, list_machine_errors
 from ace.store.sqlite_text import read_column
 from ace.text.plain_file import find_obstacle
 
 _ASK = 0.002  # seconds: a writer that waits for its turn asks at least so often
 _LOOK = 0.05  # seconds between looks for a commit of somebody else
 _OTHER_PATH = "Give another path with --playbook."
-_ROOM = "Free some space and run the command again: everything acknowledged so far is kept."
-_RIGHTS = "Check that its folder exists and that you may write to both, or give another --playbook."
 
-_DISK = "Check its disk, quota and limit on file sizes: everything acknowledged so far is kept."
-
-ErrorKind = tuple[type[StoreError], str, str]
-"""The error to raise, what happened (after the path), and the hint on what to do."""
-
-# SQLite's primary result code -> our error.
 _ERRORS: dict[int, ErrorKind] = {
+    **list_machine_errors("--playbook"),
     sqlite3.SQLITE_NOTADB: (NotAPlaybook, "is not a playbook file", _OTHER_PATH),
     sqlite3.SQLITE_CORRUPT: (NotAPlaybook, "is damaged", schema.DAMAGED),
     sqlite3.SQLITE_ERROR: (NotAPlaybook, "does not have the tables of a playbook", schema.DAMAGED),
-    sqlite3.SQLITE_BUSY: (
-        StoreBusy,
-        "is locked by another process",
-        "Try again when it is done: nothing was written.",
-    ),
-    sqlite3.SQLITE_FULL: (StoreUnwritable, "could not grow: the disk is full", _ROOM),
-    sqlite3.SQLITE_READONLY: (StoreUnwritable, "is read-only", _RIGHTS),
-    sqlite3.SQLITE_CANTOPEN: (StoreUnwritable, "cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_PERM: (StoreUnwritable, "cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_IOERR: (StoreUnwritable, "could not be read or written", _DISK),
     sqlite3.SQLITE_CONSTRAINT: (
         StoreError,
         "cannot take this row",
@@ -52,15 +36,6 @@ _ERRORS: dict[int, ErrorKind] = {
     ),
 }
 _OTHER = (StoreError, "failed", "A store serves the thread that opened it, until it is closed: open another.")
-
-
-def convert_error(
-    error: sqlite3.Error, path: Path, kinds: Mapping[int, ErrorKind], default: ErrorKind
-) -> StoreError:
-    """Return our error for one of SQLite's, by its primary result code; `default` where `kinds` lacks it."""
-    primary = getattr(error, "sqlite_errorcode", -1) & 0xFF
-    error_type, problem, hint = kinds.get(primary, default)
-    return error_type(f"{path} {problem} ({error}).", hint=hint, path=str(path))
 
 
 @contextmanager

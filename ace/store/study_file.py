@@ -12,11 +12,13 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import InputError, NewerSchema, StoreBusy, StoreError, StoreUnwritable
-from ace.store.sqlite_connection import ErrorKind, convert_error, transaction
+from ace.errors import InputError, NewerSchema, StoreError
+from ace.store.sqlite_connection import transaction
+from ace.store.sqlite_errors import ErrorKind, converted_errors, list_machine_errors
 from ace.store.sqlite_text import now, to_json, to_text
 from ace.text.plain_file import find_obstacle
 
@@ -27,23 +29,13 @@ if TYPE_CHECKING:
 APPLICATION_ID = int.from_bytes(b"acec")
 VERSION = 1
 _OTHER_FILE = "Give another file with --study."
-_RIGHTS = "Check that its folder exists and that you may write to both, or give another --study."
 
 _ERRORS: dict[int, ErrorKind] = {
+    **list_machine_errors("--study"),
     sqlite3.SQLITE_NOTADB: (StoreError, "is not a study", _OTHER_FILE),
     sqlite3.SQLITE_CORRUPT: (StoreError, "is damaged", _OTHER_FILE),
-    sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another process", "Try again when it is done."),
-    sqlite3.SQLITE_FULL: (
-        StoreUnwritable,
-        "could not grow: the disk is full",
-        "Free some space, then run the command again.",
-    ),
-    sqlite3.SQLITE_READONLY: (StoreUnwritable, "is read-only", _RIGHTS),
-    sqlite3.SQLITE_CANTOPEN: (StoreUnwritable, "cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_PERM: (StoreUnwritable, "cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_IOERR: (StoreUnwritable, "could not be read or written", "Check its disk and quota."),
 }
-_FAILED: ErrorKind = (StoreError, "failed", _OTHER_FILE)
+_typed_errors = partial(converted_errors, kinds=_ERRORS, default=(StoreError, "failed", _OTHER_FILE))
 
 _TABLES = (
     """CREATE TABLE study (                -- one row: what all cells share
@@ -251,15 +243,6 @@ def _refuse(path: Path, why: str) -> InputError:
         f"{path} cannot be extended: {why}.",
         hint="Begin another study with --study FILE, or run it with what it was made with.",
     )
-
-
-@contextmanager
-def _typed_errors(path: Path) -> Iterator[None]:
-    """Raise every sqlite3 error of this block as one of ours, by its code."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise convert_error(error, path, _ERRORS, _FAILED) from error
 
 
 def _read_version(db: sqlite3.Connection, path: Path) -> int:

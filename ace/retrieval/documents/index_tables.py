@@ -7,34 +7,26 @@ file of an older release is emptied and filled anew instead of migrated, and a p
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
-from ace.errors import DocumentsError, NewerSchema, StoreBusy, StoreUnwritable
-from ace.store.sqlite_connection import ErrorKind, convert_error, transaction
+from ace.errors import DocumentsError, NewerSchema
+from ace.store.sqlite_connection import transaction
+from ace.store.sqlite_errors import ErrorKind, converted_errors, list_machine_errors
 from ace.text.plain_file import find_obstacle
 
 APPLICATION_ID = int.from_bytes(b"aced")
 VERSION = 3
 _REBUILD = "Delete the file and run `ace documents index FOLDER` again: it is made of the documents alone."
-_RIGHTS = "Check that its folder exists and that you may write to both, or give another file."
 
 _ERRORS: dict[int, ErrorKind] = {
+    **list_machine_errors("file"),
     sqlite3.SQLITE_NOTADB: (DocumentsError, "is not an index of documents", "Give another file."),
     sqlite3.SQLITE_CORRUPT: (DocumentsError, "is damaged", _REBUILD),
-    sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another process", "Try again when it is done."),
-    sqlite3.SQLITE_FULL: (
-        StoreUnwritable,
-        "could not grow: the disk is full",
-        "Free some space, then run the command again.",
-    ),
-    sqlite3.SQLITE_READONLY: (StoreUnwritable, "is read-only", _RIGHTS),
-    sqlite3.SQLITE_CANTOPEN: (StoreUnwritable, "cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_PERM: (StoreUnwritable, "cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_IOERR: (StoreUnwritable, "could not be read or written", "Check its disk and quota."),
 }
-_OTHER = (DocumentsError, "failed", _REBUILD)
+typed_errors = partial(converted_errors, kinds=_ERRORS, default=(DocumentsError, "failed", _REBUILD))
+"""Raises every sqlite3 error of a block as one of ours; it takes the path of the file."""
 
 _TABLES = """
 CREATE TABLE folders (
@@ -76,15 +68,6 @@ CREATE TRIGGER chunks_removed AFTER DELETE ON chunks BEGIN
         VALUES ('delete', old.id, old.heading, old.text, old.terms);
 END;
 """
-
-
-@contextmanager
-def typed_errors(path: Path) -> Iterator[None]:
-    """Raise every sqlite3 error of this block as one of ours, by its code: see `_ERRORS`."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise convert_error(error, path, _ERRORS, _OTHER) from error
 
 
 def writing(db: sqlite3.Connection, path: Path) -> AbstractContextManager[sqlite3.Connection]:
