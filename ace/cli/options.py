@@ -66,6 +66,11 @@ Model = Annotated[
     ),
 ]
 ApiBase = Annotated[str | None, typer.Option(metavar="URL", help="Where the model is served.")]
+Port = Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A further name by which clients call this machine."),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the last unfinished run.")]
 Reference = Annotated[
     str, typer.Option(metavar="METHOD", help="Compare all others with it.  [default: every two]")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ace.cli.compare_commands import TaskOrCommand
-from ace.cli.options import Json, Trust
+from ace.cli.options import AllowedHosts, Json, Port, Trust
 from ace.cli.output import emit, note
 from ace.cli.playbook_places import PlaybookFile, playbook_file, read_file
 from ace.errors import InputError
@@ -38,11 +38,6 @@ ProjectsFile = Annotated[
     typer.Option(metavar="FILE", help="Several playbooks, by the keys of their callers, in place of one."),
 ]
 Host = Annotated[str, typer.Option(metavar="HOST", help="Other than loopback: with keys of projects.")]
-Port = Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")]
-AllowedHosts = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="A further name by which clients call this machine."),
-]
 Budget = Annotated[int, typer.Option(metavar="TOKENS", min=1, help="The most tokens of the playbook's text.")]
 TaskName = Annotated[
     str, typer.Option(metavar="NAME", help="The task that episodes are recorded for, without --task.")

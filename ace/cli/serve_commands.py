@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.options import Json, OnlineOptions, Trust, load_folder
+from ace.cli.options import AllowedHosts, Json, OnlineOptions, Port, Trust, load_folder
 from ace.cli.output import emit, emit_line, note
 from ace.cli.playbook_places import PlaybookFile, ServedPlaybook, playbook_file, read_file
 from ace.cli.run_session import render_close
@@ -80,11 +80,8 @@ def serve_mcp(
     place: ServedPlaybook = None,
     http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = 8765,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A further name by which clients call this machine."),
-    ] = None,
+    port: Port = 8765,
+    allow_host: AllowedHosts = None,
     budget: Annotated[
         int, typer.Option(metavar="TOKENS", min=1, help="The most tokens of a context, unless a call says.")
     ] = 2_000,
@@ -130,11 +127,8 @@ def show_pages(
         ),
     ] = None,
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", min=0, max=65_535, help="0: any that is free.")] = 8766,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A further name by which browsers call this machine."),
-    ] = None,
+    port: Port = 8766,
+    allow_host: AllowedHosts = None,
 ) -> None:
     """Show playbooks in a browser: what waits for you, evidence, history, runs, accuracy, search.
 
