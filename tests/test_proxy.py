@@ -10,7 +10,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -34,30 +33,18 @@ from ace.testing import World
 from tests.byte_server import exchange_bytes, say, serve_bytes
 from tests.pace import patience
 from tests.proxy_here import LINE, ProxyHere, RecorderThread, fill, serve_here
-from tests.wire_server import WireServer, serve_wire
+from tests.wire_server import WireServer
 
+pytest_plugins = ["tests.proxy_here"]
 CHAT = "/v1/chat/completions"
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "What is réd?"}]}
 ANSWER = "It is seven. 七"
 KEY, OTHER_KEY = "ace-key-of-the-first-project-0123456789", "ace-key-of-the-second-project-9876543210"
 
 
-@pytest.fixture(scope="module")
-def wire() -> Iterator[WireServer]:
-    with serve_wire(lambda body: 500 if "fail" in json.dumps(body) else ANSWER) as server:
-        yield server
-
-
-@pytest.fixture
-def playbook(tmp_path: Path) -> Path:
-    return fill(tmp_path / "shop.db")
-
-
-@pytest.fixture
-def proxy(wire: WireServer, playbook: Path) -> Iterator[ProxyHere]:
-    wire.bodies.clear()
-    with serve_here(Project(playbook=playbook, upstream=wire.url)) as server:
-        yield server
+def says(body: dict[str, Any]) -> Any:
+    """Answer, or fail where that is asked for."""
+    return 500 if "fail" in json.dumps(body) else ANSWER
 
 
 def post(proxy: ProxyHere, path: str, body: Any, headers: dict[str, str] | None = None) -> tuple[int, Any]:

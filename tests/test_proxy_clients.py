@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,14 @@ pytest.importorskip("starlette", reason="the proxy needs the extra `serve`")
 import openai
 from pydantic import BaseModel
 
-from ace.servers.proxy.projects import Project
 from ace.store import Store
 from tests.pace import slowness
-from tests.proxy_here import LINE, ProxyHere, fill, serve_here
-from tests.wire_server import WireServer, serve_wire
+from tests.proxy_here import LINE, ProxyHere
+from tests.wire_server import WireServer
 
 anthropic = pytest.importorskip("anthropic", reason="anthropic is not installed")
 
+pytest_plugins = ["tests.proxy_here"]
 ROOT = Path(__file__).parent.parent
 ASKED = [{"role": "user", "content": "What is red?"}]
 ANSWER = "It is seven. 七"
@@ -38,24 +37,6 @@ def says(body: dict[str, Any]) -> Any:
     if body.get("tools") and "page 3" not in text:
         return ("look_up", '{"word": "red"}')
     return '{"code": 7}' if "json_schema" in text else ANSWER
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[WireServer]:
-    with serve_wire(says) as server:
-        yield server
-
-
-@pytest.fixture
-def playbook(tmp_path: Path) -> Path:
-    return fill(tmp_path / "shop.db")
-
-
-@pytest.fixture
-def proxy(wire: WireServer, playbook: Path) -> Iterator[ProxyHere]:
-    wire.bodies.clear()
-    with serve_here(Project(playbook=playbook, upstream=wire.url)) as server:
-        yield server
 
 
 def finish(proxy: ProxyHere, wire: WireServer, playbook: Path) -> list[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,15 @@ from ace.store import Store
 from tests.cli import Ace
 from tests.proxy_here import LINE, fill
 from tests.proxy_process import run_proxy, wait_until
-from tests.wire_server import WireServer, serve_wire
+from tests.wire_server import WireServer
 
+pytest_plugins = ["tests.proxy_here"]
 CHAT = "/v1/chat/completions"
 ANSWER = "It is seven. 七"
 
 
-@pytest.fixture(scope="module")
-def wire() -> Iterator[WireServer]:
-    with serve_wire(lambda body: ANSWER) as server:
-        yield server
+def says(body: dict[str, Any]) -> Any:
+    return ANSWER
 
 
 def ask(question: str) -> dict[str, Any]:

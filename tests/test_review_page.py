@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -31,16 +30,17 @@ from ace.loop import learn
 from ace.playbook.model import Add, Move, Pin, Promote, Quarantine, Remove, Revise, Status
 from ace.report.html_page import read_style
 from ace.report.review_queue import WaitKind, list_waiting
+from ace.runs.records import Step
 from ace.servers.books import Books
-from ace.servers.http_place import HttpPlace
+from ace.servers.http_place import LONGEST_BODY, HttpPlace
 from ace.servers.review import view
-from ace.servers.review.web_guard import LONGEST_BODY
 from ace.settings import Settings
 from ace.store import Store
 from ace.text.word_diff import Change, diff_words
 from tests.cli import Ace
 from tests.pace import patience
 from tests.review_world import EVIL, HERE, Browser, fill
+from tests.unwritable import unwritable_folder
 from tests.world import team, world
 
 ROOT = Path(__file__).parent.parent
@@ -365,6 +365,33 @@ def test_a_run_is_shown_while_it_goes_on_and_after(tmp_path: Path, monkeypatch: 
     assert "Fixed and broken" in report.text and "<img" not in report.text
 
 
+def test_the_page_of_a_run_that_goes_on_reads_only_what_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "colours.db"
+    row = {"sample": "s-1", "correct": True, "right": True}
+    asked: list[int] = []
+    steps = Store.steps
+
+    def count(store: Store, run: int, *, after: int = -1) -> list[Step]:
+        rows = steps(store, run, after=after)
+        asked.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(Store, "steps", count)
+    with Store.open(path) as store:
+        run = store.start_run("learn", "colours", {"base": 0, "models": {}})
+        browser = Browser(path)
+        for number in range(3):
+            results = {"results": [row], "proposals": ["accepted"], "started": 1.0, "seconds": number}
+            store.commit((), author="a", reason="r", run=run, step=(number, "epoch 1", results))
+            page = browser.get(f"run/{run}")
+            assert f"{number + 1} of {number + 1}" in page
+        assert asked == [1, 1, 1]
+        store.finish_run(run, "done", None)
+    assert "3 of 3" in browser.get(f"run/{run}") and asked[-1] == 3, "once it is over it is read whole"
+
+
 def test_search_finds_bullets_in_every_status(browser: Browser) -> None:
     browser.decide("c-2", "remove")
     page = browser.get("search?q=descending+date+of+orders")
@@ -519,20 +546,9 @@ def test_a_file_that_another_process_holds(
 
 @pytest.fixture
 def read_only(file: Path) -> Iterator[Path]:
-    """The file in a folder where nobody may write; root steps down to be refused."""
-    folder = Path(tempfile.mkdtemp())
-    path = folder / "shop.db"
-    shutil.copy(file, path)
-    path.chmod(0o444)
-    folder.chmod(0o555)
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    yield path
-    if root:
-        os.seteuid(0)
-    folder.chmod(0o755)
-    shutil.rmtree(folder)
+    """The file where nobody may write."""
+    with unwritable_folder(file) as folder:
+        yield folder / file.name
 
 
 def test_a_read_only_file_is_shown_and_a_decision_is_refused_with_its_text(read_only: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from ace.store import Store, restore, schema
 from ace.store.connection import connect_shared
 from ace.store.sqlite_connection import typed_errors
 from tests.pace import patience
+from tests.unwritable import unwritable_folder
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -215,21 +215,10 @@ def test_a_file_that_is_locked_is_not_read_as_if_it_were_at_rest(at_rest: Path) 
 @pytest.fixture
 def crashed(file: Path) -> Iterator[Path]:
     """After a process was killed: the last commit is in the write-ahead log. In a folder only for reading."""
-    folder = Path(tempfile.mkdtemp())
-    path = folder / "playbook.db"
     with Store.open(file) as store:
         store.commit((Vote("a", 5),), author="user", reason="last words")
-        for end in ("", "-wal"):
-            shutil.copy(f"{file}{end}", f"{path}{end}")
-    folder.chmod(0o555)
-    root = os.geteuid() == 0  # root may write anywhere, so it has to step down to be refused
-    if root:
-        os.seteuid(65534)
-    yield path
-    if root:
-        os.seteuid(0)
-    folder.chmod(0o755)
-    shutil.rmtree(folder)
+        with unwritable_folder(file, Path(f"{file}-wal")) as folder:
+            yield folder / file.name
 
 
 def test_a_file_is_not_read_without_what_lies_beside_it(crashed: Path) -> None:
