@@ -1,8 +1,4 @@
-"""The proxy as a server in a thread of this process: its real application, and its recorder in another.
-
-A module of tests that names it in `pytest_plugins` has its fixtures, and a function `says` that makes the
-upstream's replies.
-"""
+"""The proxy as a server in a thread of this process: its real application, and its recorder in another."""
 
 from __future__ import annotations
 
@@ -14,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import uvicorn
 
 import ace
@@ -28,7 +23,6 @@ from ace.servers.proxy.recorder import Recorder
 from ace.servers.proxy.recorder_process import FeedbackFate, RecorderProcess
 from ace.store import Store
 from tests.pace import patience
-from tests.wire_server import WireServer, serve_wire
 
 LINE = "Red means seven."
 
@@ -131,24 +125,3 @@ def serve_here(
             yield proxy
         finally:
             proxy.stop()
-
-
-@pytest.fixture(scope="module")
-def wire(request: pytest.FixtureRequest) -> Iterator[WireServer]:
-    """An upstream that answers what the module says."""
-    with serve_wire(request.module.says) as server:
-        yield server
-
-
-@pytest.fixture
-def playbook(tmp_path: Path) -> Path:
-    """A playbook with one bullet."""
-    return fill(tmp_path / "shop.db")
-
-
-@pytest.fixture
-def proxy(wire: WireServer, playbook: Path) -> Iterator[ProxyHere]:
-    """A proxy of the playbook before the upstream, which has been asked nothing yet."""
-    wire.bodies.clear()
-    with serve_here(Project(playbook=playbook, upstream=wire.url)) as server:
-        yield server

@@ -35,7 +35,7 @@ from tests.pace import patience
 from tests.proxy_here import LINE, ProxyHere, RecorderThread, fill, serve_here
 from tests.wire_server import WireServer
 
-pytest_plugins = ["tests.proxy_here"]
+pytest_plugins = ["tests.proxy_fixtures"]
 CHAT = "/v1/chat/completions"
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "What is réd?"}]}
 ANSWER = "It is seven. 七"

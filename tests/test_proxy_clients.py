@@ -24,7 +24,7 @@ from tests.wire_server import WireServer
 
 anthropic = pytest.importorskip("anthropic", reason="anthropic is not installed")
 
-pytest_plugins = ["tests.proxy_here"]
+pytest_plugins = ["tests.proxy_fixtures"]
 ROOT = Path(__file__).parent.parent
 ASKED = [{"role": "user", "content": "What is red?"}]
 ANSWER = "It is seven. 七"

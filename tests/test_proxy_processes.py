@@ -20,7 +20,7 @@ from tests.proxy_here import LINE, fill
 from tests.proxy_process import run_proxy, wait_until
 from tests.wire_server import WireServer
 
-pytest_plugins = ["tests.proxy_here"]
+pytest_plugins = ["tests.proxy_fixtures"]
 CHAT = "/v1/chat/completions"
 ANSWER = "It is seven. 七"
 
