@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from ace.loop.run import Run
 from ace.loop.selection import Selection
+from ace.playbook.model import Bullet
 from ace.runs.cost import sum_usage_by_role
 from ace.runs.metrics import mcnemar, summarise_epochs
 from ace.runs.report import LearningEnd, Report, Score
@@ -42,8 +43,6 @@ def finish(
     proposals = [outcome for step in run.steps for outcome in step.proposals]
     comparisons = tuple(selection.comparisons) if selection else ()
     turns = summarise_epochs(_training_answers(run))
-    old = {bullet.id: bullet.content for bullet in run.store.checkout(run.base).active}
-    own = _list_own_bullets(run, version)
     report = Report(
         kind=run.kind,
         task=run.task.name,
@@ -77,22 +76,28 @@ def finish(
         changes=tuple(step.notes["change"]["after"] for step in run.steps if "change" in step.notes),
         unjudged=unjudged,
         notes=tuple(_list_notes(run, phase, version)),
-        learned=tuple(
-            bullet for bullet in playbook.active if bullet.id in own and old.get(bullet.id) != bullet.content
-        ),
+        learned=_list_learned(run, version),
     )
     run.store.finish_run(run.id, "capped" if stopped else "done", report.to_json())
     return report
 
 
-def _list_own_bullets(run: Run, version: int) -> set[str]:
-    """Return the bullets that the run touched or proved, and not others meanwhile, up to a version."""
-    touched = {bullet for step in run.steps for bullet in step.proofs}
+def _list_learned(run: Run, version: int) -> tuple[Bullet, ...]:
+    """Return what is in use at a version and was not at the beginning, by what the run itself did.
+
+    That is what it touched or proved. What others have committed meanwhile is not counted.
+    """
+    own = {bullet for step in run.steps for bullet in step.proofs}
     since = max(0, version - run.base)
     for committed in run.store.log(since, version=version):
         if committed.run == run.id:
-            touched |= touched_by(run.store.operations(committed.number))
-    return touched
+            own |= touched_by(run.store.operations(committed.number))
+    old = {bullet.id: bullet.content for bullet in run.store.checkout(run.base).active}
+    learned = []
+    for bullet in run.store.checkout(version).active:
+        if bullet.id in own and old.get(bullet.id) != bullet.content:
+            learned.append(bullet)
+    return tuple(learned)
 
 
 def _results_of(run: Run, kind: PhaseKind) -> list[SampleResult]:

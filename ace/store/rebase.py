@@ -13,9 +13,9 @@ from ace.errors import StoreConflict
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Delta, Operation, Pin, Playbook, Promote, Quarantine, Revise, Status, Vote
-from ace.runs.records import Branch
 from ace.store import lineage, versions
 from ace.store.store_database import Database, Rows
+from ace.store.versions import Head
 
 Since = tuple[Rows, Rows]
 """A version and the operations of a line since then, which were asked for and not read yet."""
@@ -32,23 +32,21 @@ def ask_since(db: Database, base: int, line: lineage.Line) -> Since:
     return versions.ask(db, base), db.execute(sql, [base, *values])
 
 
-def rebase_delta(
-    db: Database, base: int, branch: Branch, delta: Delta, playbook: Playbook, since: Since | None = None
-) -> Delta:
+def rebase_delta(db: Database, base: int, onto: Head, delta: Delta, since: Since | None = None) -> Delta:
     """Return a delta that was decided on version `base` as it holds at the head of a branch.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
     order. A vote on a bullet that was removed is rejected like any operation that cannot apply. Adds of the
-    same bullet are joined. `playbook` has the head's bullets that the delta touches; `since` is what
+    same bullet are joined. The head's playbook has the bullets that the delta touches; `since` is what
     `ask_since` has asked for, if it has.
 
     Raises StoreConflict, whose details name the bullets; there are none where `base` is not behind the head
     at all. Raises UnknownVersion for a base that is not there.
     """
-    head = branch.version
+    head, playbook = onto.branch.version, onto.playbook
     if base == head:
         return delta
-    line = lineage.trace_line(db, head, branch)
+    line = lineage.trace_line(db, head, onto.branch)
     asked, rows = since or ask_since(db, base, line)
     own_branch = versions.read(db, base, asked).branch
     if not any(name == own_branch and base <= last for name, last in line):

@@ -135,10 +135,9 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         """Append a version, and in the same transaction the journal step, episodes, proposals and aliases.
 
         `expect` is the version the delta was decided on: by default the head as this store last saw
-        it. When the head has moved on, the delta is applied to the new head if the two edited
-        different bullets; otherwise StoreConflict, and nothing is written. Votes are no edits and
-        add up, and adds of one bullet are joined (`store.rebase`). A delta of which nothing applies makes
-        no version, but the rest is still written.
+        it. When the head has moved on, the delta is applied to the new head (`store.rebase`) if the two
+        edited different bullets; otherwise StoreConflict, and nothing is written. Votes are no edits. A
+        delta of which nothing applies makes no version, but the rest is still written.
 
         `step` is number, phase and payload (JSON) of a row in the journal of `run`. An alias of a bullet
         that is not in the playbook is left out. Raises StoreError for a step without a run, and for an
@@ -159,7 +158,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
             ids = versions.touched_by(delta).union(alias.bullet for alias in aliases)
             head, is_whole, since = self._choose_head(db, ids, whole, expect)
             base = head.version.number if expect is None else expect
-            delta = rebase.rebase_delta(db, base, head.branch, delta, head.playbook, since)
+            delta = rebase.rebase_delta(db, base, head, delta, since)
             if run is not None:
                 read_run(db, run)  # raises for an unknown one
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
