@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     # Imported where they are built: `ace.llm` imports pydantic, which reading a playbook does not need.
     from sqlite_utils import Database as SqliteUtils
 
-    from ace.llm.client import Reply
+    from ace.llm.client import Reply, Usage
     from ace.llm.journal import Call, Key
 
 TABLES = (
@@ -56,8 +56,12 @@ _IN_ORDER = " ORDER BY id"
 _OF_RUN = _READ.replace(" reply,", " CASE WHEN reply IS NULL THEN NULL ELSE '\"\"' END,") + _IN_ORDER
 # A reply in which a secret was hidden is not what the model said: it is asked for again.
 _NOT_COMMITTED = """ AND reply IS NOT NULL AND instr(reply, :mark) = 0
-    AND step NOT IN (SELECT number FROM steps WHERE run = :run)"""
+    AND NOT EXISTS (SELECT 1 FROM steps WHERE steps.run = calls.run AND steps.number = calls.step)"""
 _CUT_OFF = _READ + _NOT_COMMITTED + _IN_ORDER
+# A role whose price was ever unknown has no sum of costs.
+_BY_ROLE = """SELECT role, sum(calls), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens),
+    sum(seconds), CASE WHEN count(cost) = count(*) THEN sum(cost) END
+FROM calls WHERE run = ? GROUP BY role ORDER BY min(id)"""
 
 
 def m005_calls(db: SqliteUtils) -> None:
@@ -93,6 +97,16 @@ def read_uncommitted_replies(db: Database, run: int) -> dict[Key, Reply]:
             faults=call.faults,
         )
     return replies
+
+
+def sum_usage_by_role(db: Database, run: int) -> dict[str, Usage]:
+    """Return what a run's calls took, by role, in the order of their first calls; no call is read whole."""
+    from ace.llm.client import Usage
+
+    usage = {}
+    for role, calls, prompt, cached, completion, seconds, cost in db.execute(_BY_ROLE, [run]):
+        usage[role] = Usage(calls, prompt, cached, completion, seconds=seconds, cost=cost)
+    return usage
 
 
 def add_calls(db: Database, run: int, calls: Iterable[Call]) -> None:

@@ -39,6 +39,7 @@ from ace.store.store_database import Database
 from ace.task.types import Episode
 
 if TYPE_CHECKING:
+    from ace.llm.client import Usage
     from ace.llm.journal import Call
 
 _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs"
@@ -166,6 +167,13 @@ class RunStore(OpenFile):
         with self._reading() as db:
             return episode_rows.read_episodes(db, run, ids)
 
+    def count_episodes(self, run: int, detail: str) -> int:
+        """Count the episodes of a run whose verdict has this detail."""
+        sql = "SELECT count(*) FROM episodes WHERE run = ? AND detail = ?"
+        with self._reading() as db:
+            (count,) = db.execute(sql, [run, detail]).fetchone()
+        return int(count)
+
     def proposals(self, run: int | None = None, *, reasons: Collection[Reason] = ()) -> list[Proposal]:
         """Return proposals in the order they were stored: all, or those of a run, or decided by `reasons`.
 
@@ -274,6 +282,11 @@ class RunStore(OpenFile):
         """
         with self._reading() as db:
             return call_rows.read_calls(db, run, replies=replies)
+
+    def usage_by_role(self, run: int) -> dict[str, Usage]:
+        """Return what a run's calls took, by role; seconds are those of the calls, added up."""
+        with self._reading() as db:
+            return call_rows.sum_usage_by_role(db, run)
 
     def call_totals(self, run: int) -> CallTotals:
         """Return what a run's calls took so far, those of a step under way included."""
