@@ -2,15 +2,16 @@
 
     python benchmarks/day_of_traffic.py                       # a server of PostgreSQL of its own
     python benchmarks/day_of_traffic.py --sqlite              # one file instead
-    python benchmarks/day_of_traffic.py --requests 0 --shares 1 --live 1000000    # all of it, request by request
+    python benchmarks/day_of_traffic.py --requests 0 --shares 1 --live 1000000  # all of it, one by one
 
-A request is what `OnlineServer.answer` does, with the package's own code: the newest playbook and what is remembered of
-the user become a prompt, a model answers at once (its time is not ours), the call and the episode are written.
-Some answers get feedback, from which one learner learns meanwhile, and of some users something is remembered.
+A request is what `OnlineServer.answer` does, with the package's own code: the newest playbook and what is
+remembered of the user become a prompt, a model answers at once (its time is not ours), the call and the
+episode are written. Some answers get feedback, from which one learner learns meanwhile, and of some users
+something is remembered.
 
-The day is not run through: earlier hours are loaded into the tables in bulk, so that the same requests are measured with
-a thousandth, a hundredth, a tenth and all of the day's rows and users there (`--shares`). What grows shows in the slopes. Ctrl-C ends it: what has been
-measured by then is written.
+The day is not run through: earlier hours are loaded into the tables in bulk, so that the same requests are
+measured with a thousandth, a hundredth, a tenth and all of the day's rows and users there (`--shares`). What
+grows shows in the slopes. Ctrl-C ends it: what has been measured by then is written.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from ace.errors import InputError
+from ace.errors import AceError, InputError
 from ace.store import Store
 from benchmarks.measured_pages import write_result
 from benchmarks.measuring import RESULTS, describe_measurement, run_script
@@ -80,7 +81,7 @@ class Fleet:
             try:
                 for pipe in wait(waiting, timeout=_LOOKS):
                     assert isinstance(pipe, Connection)
-                    served.append(pipe.recv())
+                    served.append(receive(pipe))
                     waiting.remove(pipe)
                 gauges.look()
                 if time.monotonic() > news:
@@ -91,10 +92,18 @@ class Fleet:
         return served, not self.stop.value
 
     def ask_learner(self) -> Learned:
-        """Return what the learner has taken so far. Raises EOFError where it has died."""
+        """Return what the learner has taken so far."""
         self.learner.send("how much")
-        learned: Learned = self.learner.recv()
+        learned: Learned = receive(self.learner)
         return learned
+
+
+def receive(pipe: Connection) -> Any:
+    """Return what a process sends. Raises AceError where it has ended."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError) as error:
+        raise AceError("A process of the measurement ended early; it has written why above.") from error
 
 
 @contextmanager
@@ -114,12 +123,13 @@ def start_fleet(orders: Orders, servers: int) -> Iterator[Fleet]:
         processes.append(process)
     try:
         for pipe in pipes:
-            runs.append(pipe.recv())
+            runs.append(receive(pipe))
         yield Fleet(pipes[1:], pipes[0], done, stop, runs)
     finally:
         for pipe, process in zip(pipes, processes, strict=True):
             if process.is_alive():
-                pipe.send(None)
+                with suppress(OSError):
+                    pipe.send(None)
         for process in processes:
             process.join(timeout=60)
             process.terminate()
@@ -156,7 +166,12 @@ class Day:
         before = read_sizes(self.store, self.place)
         alone = max(1, options.live // (2 * options.servers))
         each = max(1, options.live // options.servers)
-        row: dict[str, Any] = {"share": share, "users": users, "loading": loading, "load": [os.getloadavg()[0]]}
+        row: dict[str, Any] = {
+            "share": share,
+            "users": users,
+            "loading": loading,
+            "load": [os.getloadavg()[0]],
+        }
         row["rows"] = {name: size.rows for name, size in before.items()}
         first, whole = (number + 1) * _APART, True
         for name, servers, count in (("alone", 1, alone), ("together", options.servers, each)):
@@ -209,7 +224,9 @@ class Day:
             "wrong": sum(one.wrong for one in served),
             "steps": self.count_rows("steps") - steps,
             "waiting": self.count_rows("feedback") - self.count_rows("steps"),
-            "learner": {name: getattr(after, name) - getattr(learned, name) for name in ("processor", "calls")},
+            "learner": {
+                name: getattr(after, name) - getattr(learned, name) for name in ("processor", "calls")
+            },
             "learner_memory": after.memory,
             "database": database,
         }
@@ -297,17 +314,23 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=1_000_000, help="of the day (default 1,000,000)")
     parser.add_argument("--users", type=int, default=100_000, help="who come back (default 100,000)")
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.001, 0.01, 0.1, 1], help="of the day's rows")
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=[0.001, 0.01, 0.1, 1], help="of the day's rows"
+    )
     parser.add_argument("--live", type=int, default=2_000, help="requests that are made at each share")
     parser.add_argument("--servers", type=int, default=4, help="processes that answer (default 4)")
     parser.add_argument("--rate", type=float, default=0.0, help="requests a second; 0: as fast as they can")
     parser.add_argument("--topics", type=int, default=400, help="that questions are about")
     parser.add_argument("--known", type=int, default=150, help="topics of which there is a lesson by morning")
     parser.add_argument("--feedback", type=float, default=0.1, help="share of answers that get feedback")
-    parser.add_argument("--memories", type=float, default=0.05, help="share after which something is remembered")
+    parser.add_argument(
+        "--memories", type=float, default=0.05, help="share after which something is remembered"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sqlite", action="store_true", help="a file in place of a server")
-    parser.add_argument("--place", default="", help="an empty playbook on a server of yours: postgresql://...")
+    parser.add_argument(
+        "--place", default="", help="an empty playbook on a server of yours: postgresql://..."
+    )
     prices = {"computed": 0.40, "cached": 0.10, "written": 1.60}
     for kind, price in prices.items():
         note = f"US dollars for a million tokens (default {price:.2f})"

@@ -1,4 +1,4 @@
-"""The page of a day of traffic: tables by share of the day, slopes, what a request takes, what a day comes to.
+"""The page of a day of traffic: tables by share of the day, slopes, what a request and a day take.
 
 Pure: from the record of a measurement to text.
 """
@@ -13,8 +13,11 @@ from typing import Any
 from benchmarks.measured_pages import format_table
 
 Record = Mapping[str, Any]
+_PARTS = ("answer", "context", "record", "feedback", "memory")
 _OF_A_REQUEST = ("episodes", "calls")
 _OF_FEEDBACK = ("feedback", "steps")
+_MANY = 1_000  # rows from which on a table's pages are mostly full
+_KEYS = 60  # bytes of a row in its indexes, about
 _OF_A_VERSION = ("versions", "operations", "bullet_history")
 
 
@@ -35,17 +38,17 @@ def render_about(record: Record) -> str:
     loads = [load for share in record["shares"] for load in share["load"]]
     busy = f"load averages from {min(loads):.1f} to {max(loads):.1f}" if loads else "no load noted"
     lines = [
-        f"{record['database']} with its own settings; {options['servers']} servers, one learner, the database and the"
-        f" measurement share the machine ({busy}). Where that is above the number of cores, times on the clock are those of a"
-        " busy machine; processor time, bytes and slopes of these are not.",
+        f"{record['database']} with its own settings; {options['servers']} servers, one learner, the database"
+        f" and the measurement share the machine ({busy}). Where that is above the number of cores, times on"
+        " the clock are those of a busy machine; processor time, bytes and slopes of these are not.",
         "",
-        f"A request: one of {options['users']:,} users (the n-th comes 1/n times as often as the first) asks about one of"
-        f" {options['topics']} topics. Prompt, call and episode are the package's own work. The model answers at once, in the"
-        " same process: its time is nobody's here. "
-        f"{options['feedback']:.0%} of the answers get feedback, after {options['memories']:.0%} something is remembered.",
+        f"A request: one of {options['users']:,} users (the n-th comes 1/n times as often as the first) asks"
+        f" about one of {options['topics']} topics. Prompt, call and episode are the package's own work. The"
+        f" model answers at once, in the same process: its time is not counted. {options['feedback']:.0%} of"
+        f" the answers get feedback, and after {options['memories']:.0%} something is remembered.",
         "",
-        "Earlier hours are loaded in bulk: copies of rows that real requests wrote, each with a checksum, counted by the seals."
-        f" `verify` went over everything in {record['verify']:,.0f} s and found"
+        "Earlier hours are loaded in bulk: copies of rows that real requests wrote, each with a checksum, and"
+        f" counted by the seals. `verify` went over everything in {record['verify']:,.0f} s and found"
         f" {len(record['problems']) or 'nothing'}{' problems' if record['problems'] else ' wrong'}.",
     ]
     return "\n".join(lines)
@@ -64,16 +67,31 @@ def render_requests(record: Record) -> str:
                 f"{share['rows']['episodes']:,}",
                 f"{share['users']:,}",
                 figures["servers"],
-                *(format_part(figures, part) for part in ("answer", "context", "record", "feedback", "memory")),
+                *(format_part(figures, part) for part in _PARTS),
                 f"{figures['requests'] / figures['database']['seconds']:,.0f}",
                 f"{1000 * figures['processor'] / figures['requests']:.2f}",
                 "" if database is None else f"{1000 * database / figures['requests']:.2f}",
                 format_step(figures),
             ])  # fmt: skip
-    head = ["episodes there", "users", "servers", "an answer", "until the model is asked", "from its reply on"]
-    head += ["feedback", "a memory", "requests/s", "processor, servers", "processor, database", "processor, a step"]
+    head = [
+        "episodes there",
+        "users",
+        "servers",
+        "an answer",
+        "until the model is asked",
+        "from its reply on",
+    ]
+    head += [
+        "feedback",
+        "a memory",
+        "requests/s",
+        "processor, servers",
+        "processor, database",
+        "processor, a step",
+    ]
     table = format_table(head, rows)
-    return f"Milliseconds: median / 99th percentile; processor time a request, and a step of the learner.\n\n{table}"
+    note = "Milliseconds: median / 99th percentile; processor time a request, and a step of the learner."
+    return f"{note}\n\n{table}"
 
 
 def format_part(figures: Record, part: str) -> str:
@@ -95,7 +113,9 @@ def render_waits(record: Record) -> str:
             database = share.get(name, {}).get("database", {})
             if not database.get("commits"):
                 continue
-            waits = ", ".join(f"{event} {seconds:.1f}" for event, seconds in list(database["waits"].items())[:5])
+            waits = ", ".join(
+                f"{event} {seconds:.1f}" for event, seconds in list(database["waits"].items())[:5]
+            )
             rows.append([
                 f"{share['rows']['episodes']:,}",
                 share[name]["servers"],
@@ -109,12 +129,16 @@ def render_waits(record: Record) -> str:
     if not rows:
         return "A file has one writer at a time, whom nobody lists: only the times above tell."
     head = ["episodes there", "servers", "writes/s", "writes a request", "transactions a request"]
-    head += ["waited for the write lock, ms a write", "waiting for it, mean / most", "seconds over all connections"]
+    head += [
+        "waited for the write lock, ms a write",
+        "waiting for it, mean / most",
+        "seconds over all connections",
+    ]
     return format_table(head, rows)
 
 
 def fit_slope(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Return the slope of the logarithms: 0 does not grow, 1 grows as the rows do; None for too few points."""
+    """Return the slope of the logarithms: 0 does not grow, 1 grows as rows do; None for too few points."""
     points = [(math.log(x), math.log(y)) for x, y in pairs if x > 0 and y > 0]
     if len({x for x, _ in points}) < 2:
         return None
@@ -134,7 +158,9 @@ def list_measures(share: Record) -> dict[str, float | None]:
     if database.get("processor") is not None:
         measures["processor of the database, ms a request"] = 1000 * database["processor"] / requests
     if figures["steps"]:
-        measures["processor of the learner, ms a step"] = 1000 * figures["learner"]["processor"] / figures["steps"]
+        measures["processor of the learner, ms a step"] = (
+            1000 * figures["learner"]["processor"] / figures["steps"]
+        )
     for part in ("context", "record", "feedback", "memory"):
         if part in parts:
             measures[f"{part}, ms on the clock (median)"] = parts[part]["p50"]
@@ -158,10 +184,22 @@ def render_growth(record: Record) -> str:
                 pairs.append((float(share["rows"]["episodes"]), amount))
         slope = fit_slope(pairs)
         if pairs:
-            rows.append([name, *(f"{pairs[at][1]:,.1f}" for at in (0, -1)), "" if slope is None else f"{slope:.2f}"])
+            rows.append(
+                [name, *(f"{pairs[at][1]:,.1f}" for at in (0, -1)), "" if slope is None else f"{slope:.2f}"]
+            )
     first, last = (f"{shares[at]['rows']['episodes']:,} episodes" for at in (0, -1))
     note = "Slopes of logarithms over all shares: 0 does not grow, 1 grows as the rows do."
     return f"{note}\n\n{format_table(['', first, last, 'slope'], rows)}"
+
+
+def estimate_row(size: Record) -> float:
+    """Return the bytes of a row with its indexes; of a small table those of the row, and of its keys, about.
+
+    Its pages are mostly empty, and would make a row seem large.
+    """
+    if size["rows"] >= _MANY or not size["row"]:
+        return float(size["bytes"] / size["rows"])
+    return float(size["row"]) + _KEYS
 
 
 def derive_constants(record: Record) -> dict[str, float]:
@@ -175,7 +213,7 @@ def derive_constants(record: Record) -> dict[str, float]:
 
     def sum_rows(names: Sequence[str]) -> float:
         """Sum the bytes of one row of each table."""
-        return sum(sizes[name]["bytes"] / sizes[name]["rows"] for name in names if name in sizes)
+        return sum(estimate_row(sizes[name]) for name in names if name in sizes)
 
     feedback = figures["parts"].get("feedback", {"count": 0})["count"] / requests
     memories = figures["parts"].get("memory", {"count": 0})["count"] / requests
@@ -184,7 +222,9 @@ def derive_constants(record: Record) -> dict[str, float]:
         "bytes of feedback and its step": sum_rows(_OF_FEEDBACK),
         "bytes of a memory": sum_rows(["memories"]),
         "bytes of a version": sum_rows(_OF_A_VERSION),
-        "bytes of index of an answer": sum(sizes[name]["index"] / sizes[name]["rows"] for name in _OF_A_REQUEST),
+        "bytes of index of an answer": sum(
+            sizes[name]["index"] / sizes[name]["rows"] for name in _OF_A_REQUEST
+        ),
         "feedback a request": feedback,
         "memories a request": memories,
         "memories of a user": share["rows"].get("memories", 0) / share["users"],
@@ -200,7 +240,10 @@ def derive_constants(record: Record) -> dict[str, float]:
         + feedback * constants["bytes of feedback and its step"]
         + memories * constants["bytes of a memory"]
     )
-    return constants | {name: count / requests for name, count in figures["tokens"].items()}
+    for kind, count in figures["tokens"].items():
+        constants[kind] = count / requests
+        constants[f"{kind} a step"] = figures["learner"][kind] / figures["steps"] if figures["steps"] else 0.0
+    return constants
 
 
 def render_bytes(record: Record) -> str:
@@ -211,7 +254,9 @@ def render_bytes(record: Record) -> str:
         if size["rows"]:
             each = size["bytes"] / size["rows"]
             index = size["index"] / size["rows"]
-            rows.append([name, f"{size['rows']:,}", f"{size['bytes'] / 1e6:,.1f}", f"{each:,.0f}", f"{index:,.0f}"])
+            rows.append(
+                [name, f"{size['rows']:,}", f"{size['bytes'] / 1e6:,.1f}", f"{each:,.0f}", f"{index:,.0f}"]
+            )
     constants = derive_constants(record)
     user = constants["memories of a user"] * constants["bytes of a memory"]
     lines = [
@@ -222,33 +267,45 @@ def render_bytes(record: Record) -> str:
         f" {constants['log bytes']:,.0f} bytes of write-ahead log",
         f"- a memory: {constants['bytes of a memory']:,.0f} bytes; a user, of whom there are"
         f" {constants['memories of a user']:.1f}: {user:,.0f}",
-        f"- feedback with its step: {constants['bytes of feedback and its step']:,.0f} bytes; a version of one operation:"
-        f" {constants['bytes of a version']:,.0f}",
+        f"- feedback with its step: {constants['bytes of feedback and its step']:,.0f} bytes; a version of one"
+        f" operation: {constants['bytes of a version']:,.0f}",
     ]
     return "\n".join(lines)
 
 
 def price_request(record: Record) -> float:
-    """Return US dollars for the tokens of one request, by the prices that were given for a million."""
+    """Return US dollars for the tokens of a request and of what is learned from its feedback.
+
+    Prices are for a million tokens, as they were given.
+    """
     constants, options = derive_constants(record), record["options"]
-    kinds = ("computed", "cached", "written")
-    return sum(constants[kind] * options[f"price_{kind}"] for kind in kinds) / 1e6
+    cost = 0.0
+    for kind in ("computed", "cached", "written"):
+        tokens = constants[kind] + constants["feedback a request"] * constants[f"{kind} a step"]
+        cost += tokens * options[f"price_{kind}"] / 1e6
+    return cost
 
 
 def render_tokens(record: Record) -> str:
     """Return tokens of a request, computed and cached apart, and what they cost."""
     constants, options = derive_constants(record), record["options"]
     rows = []
-    for kind, name in (("computed", "prompt, computed"), ("cached", "prompt, cached"), ("written", "written")):
+    for kind, name in (
+        ("computed", "prompt, computed"),
+        ("cached", "prompt, cached"),
+        ("written", "written"),
+    ):
         price = options[f"price_{kind}"]
         cost = constants[kind] * price / 1e6
-        rows.append([name, f"{constants[kind]:,.1f}", f"{price:.2f}", f"{1000 * cost:,.4f}"])
+        step = constants[f"{kind} a step"]
+        rows.append([name, f"{constants[kind]:,.0f}", f"{price:.2f}", f"{1000 * cost:,.3f}", f"{step:,.0f}"])
     note = (
-        "Four characters count as a token. The system message, which holds the playbook, counts as cached where the server"
-        " sent the same one with its request before: with one cache for all servers it would be more."
+        "Four characters count as a token. The system message, which holds the playbook, counts as cached"
+        " where the server sent the same one with its request before: one cache for all servers finds more."
     )
-    table = format_table(["tokens", "a request", "dollars a million", "dollars for 1,000 requests"], rows)
-    return f"{table}\n\n{note}"
+    head = ["tokens", "a request", "dollars a million", "dollars for 1,000 requests", "a step of the learner"]
+    total = f"With what is learned, 1,000 requests cost {1000 * price_request(record):.2f} dollars."
+    return f"{format_table(head, rows)}\n\n{note} {total}"
 
 
 def render_day(record: Record) -> str:

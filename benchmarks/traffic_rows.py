@@ -6,6 +6,7 @@ seals count them in. So `Store.verify` finds them as sound as any. Knows nothing
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -17,7 +18,7 @@ from typing import Any
 from ace.memory import Memory, Scope
 from ace.store import Store, checked_rows, memory_rows
 from ace.store.integrity import seals
-from ace.store.sqlite_text import now
+from ace.store.sqlite_text import now, to_json
 from ace.store.store_database import parse_place
 from ace.store.table_sizes import read_table_sizes
 from benchmarks.traffic_world import Users, name_user, write_memory
@@ -25,19 +26,26 @@ from benchmarks.traffic_world import Users, name_user, write_memory
 _CHUNK = 20_000  # rows of one transaction
 _SIZES = """SELECT relname, pg_total_relation_size(pg_class.oid), pg_indexes_size(pg_class.oid)
 FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace"""
+_ROW = "SELECT coalesce(avg(pg_column_size(r.*)), 0) FROM (SELECT * FROM {} LIMIT 1000) AS r"
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Hold the size of one table: bytes with its indexes, those of the indexes, rows (None: not sealed)."""
+    """Hold the size of one table."""
 
-    rows: int | None
+    rows: int
     bytes: int
+    """With its indexes, and pages that are not full."""
+
     index: int
+    """Bytes of the indexes; 0 where they are not counted apart."""
+
+    row: float = 0.0
+    """Bytes that a row takes by itself, on average of some; 0 where nobody says."""
 
 
 def open_raw(place: str) -> Any:
-    """Return a connection of psycopg or sqlite3 to a playbook, for what no store does. The caller closes it."""
+    """Return a connection of psycopg or sqlite3, for what no store does. The caller closes it."""
     address = parse_place(place)
     if isinstance(address, Path):
         return sqlite3.connect(address, isolation_level=None)
@@ -116,8 +124,17 @@ def load_requests(store: Store, place: str, numbers: range, run: int, patterns_o
     others = {"feedback": {"id": "", "episode": "ep-{:012x}"}, "steps": {"number": ""}}
     for table, names in others.items():
         patterns = read_patterns(place, table, patterns_of)
+        if table == "steps":
+            patterns = [forget_proposals(pattern) for pattern in patterns]
         if patterns:
             load_rows(store, place, table, copy_rows(table, patterns, judged, run, **names))
+
+
+def forget_proposals(step: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a step's row without the outcomes of its proposals, which are no rows of the copy's run."""
+    at = checked_rows.SEALED["steps"].index("payload")
+    payload = to_json({**json.loads(step[at]), "proposals": []})
+    return (*step[:at], payload, *step[at + 1 :])
 
 
 def make_memories(users: Users, numbers: range, first: int) -> Iterator[tuple[Any, ...]]:
@@ -182,9 +199,10 @@ def read_sizes(store: Store, place: str) -> dict[str, Size]:
     else:
         with closing(open_raw(place)) as raw:
             for name, size, index in raw.execute(_SIZES, [address.schema]).fetchall():
-                sizes[name] = Size(rows.get(name), int(size), int(index))
-            for name in sizes.keys() - rows.keys():
-                (count,) = raw.execute(f"SELECT count(*) FROM {name}").fetchone()
-                sizes[name] = Size(int(count), sizes[name].bytes, sizes[name].index)
+                (row,) = raw.execute(_ROW.format(name)).fetchone()
+                count = rows.get(name)
+                if count is None:  # without a seal
+                    (count,) = raw.execute(f"SELECT count(*) FROM {name}").fetchone()
+                sizes[name] = Size(int(count), int(size), int(index), float(row))
     present = [(name, size) for name, size in sizes.items() if size.rows]
     return dict(sorted(present, key=lambda pair: -pair[1].bytes))

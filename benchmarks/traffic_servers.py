@@ -1,4 +1,4 @@
-"""The processes of a day of traffic: servers that answer, and one that learns. What each measures of itself."""
+"""The processes of a day of traffic: servers that answer, and one that learns; each measures itself."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OPTIONS = Settings(workers=1, batch_size=1, drift=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """Say what servers do: where, for how many users and topics, and what share of answers has what follows."""
+    """Say what servers do: where, about how many topics, and what follows after which share of answers."""
 
     place: str
     topics: int
@@ -70,11 +70,14 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Hold what the learner has taken since its start: the processor's seconds, bytes, calls of the model."""
+    """Hold what the learner has taken since its start: the processor's seconds, bytes, calls and tokens."""
 
     processor: float
     memory: int
     calls: int
+    computed: int
+    cached: int
+    written: int
 
 
 @dataclass(slots=True)
@@ -228,11 +231,18 @@ def run_learner(orders: Orders, pipe: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     models = RoleModels.of(InstantModel(time.perf_counter))
-    with suppress(Enough), Store.open(orders.place, timeout=TIMEOUT) as store:
-        with serve(make_task(orders.topics), store, models, OPTIONS) as server:
-            pipe.send(server.run)
-            while pipe.recv() is not None:
-                if server.ended:
-                    server.close()  # raises what ended it
-                pipe.send(Learned(read_processor(), read_memory(), models.meter.total.calls))
-            raise Enough
+    task = make_task(orders.topics)
+    with (
+        suppress(Enough),
+        Store.open(orders.place, timeout=TIMEOUT) as store,
+        serve(task, store, models, OPTIONS) as server,
+    ):
+        pipe.send(server.run)
+        while pipe.recv() is not None:
+            if server.ended:
+                server.close()  # raises what ended it
+            usage = models.meter.total
+            computed = usage.prompt_tokens - usage.cached_tokens
+            tokens = {"computed": computed, "cached": usage.cached_tokens, "written": usage.completion_tokens}
+            pipe.send(Learned(read_processor(), read_memory(), usage.calls, **tokens))
+        raise Enough

@@ -19,8 +19,27 @@ from ace.playbook import Add
 from ace.task import Sample, Task, define_task
 from ace.testing import World
 
-ATTRIBUTES = ("delivery address", "favourite desk", "language", "opening hours", "tone", "size", "name of the dog")
+ATTRIBUTES = (
+    "delivery address",
+    "favourite desk",
+    "language",
+    "opening hours",
+    "tone",
+    "size",
+    "name of the dog",
+)
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "inlet", "jetty")
+_SCENE = (  # some 60 words, as a user may write them
+    "Hello, it is me again. The van came early this morning, and half of what was on it has no label"
+    " that can be read: the rain got into the boxes last night, and the ink has run. I have put everything"
+    " that belongs to us on the long table by the door, and now I go through it one by one, before the next"
+    " van comes."
+)
+_THOUGHTS = (  # some 50 words, as a model may write them
+    "The kind of the parcel stands on its side, so it can be sorted without its label. I look for the kind"
+    " in what is known of this desk, and take the newest line that speaks of it. Where a line gives a half"
+    " of a number, the shelf is twice that."
+)
 _MOST_REMEMBERED = 40  # memories of the user of whom there are most
 _PER_TOKEN = 4  # characters, as for every scripted model here
 
@@ -29,10 +48,12 @@ def make_task(topics: int) -> Task:
     """Return the task: a sample for each topic, whose right answer is the number of its shelf."""
     rows = []
     for topic in range(topics):
-        question = f"A parcel of kind K{topic:04} has come back without a label: which shelf does it go to?"
+        question = f"{_SCENE} A parcel of kind K{topic:04} has come back: which shelf does it go to?"
         rows.append({"id": f"k{topic:04}", "question": question, "answer": str(70_002 + 14 * topic)})
-    instructions = "You work at a parcel desk. Answer with the number of the shelf and nothing else."
-    return define_task("parcels", rows, "exact", instructions=instructions, memories=True)
+    instructions = "You work at a parcel desk. The last line of your answer is the number of the shelf alone."
+    return define_task(
+        "parcels", rows, "exact", instructions=instructions, memories=True, extract="last line"
+    )
 
 
 def write_lesson(topic: int, answer: str) -> str:
@@ -55,8 +76,8 @@ def answer_question(request: Request) -> str:
     topic = _find_topic(request)
     for content in request.bullets:
         if content.startswith(f"K{topic:04} means twice "):
-            return str(2 * int(content.split()[3].rstrip(",")))
-    return "I do not know that shelf."
+            return f"{_THOUGHTS}\n{2 * int(content.split()[3].rstrip(','))}"
+    return f"{_THOUGHTS}\nI do not know that shelf."
 
 
 def word_lesson(request: Request) -> list[str]:
