@@ -20,6 +20,7 @@ import argparse
 import math
 import multiprocessing
 import os
+import signal
 import statistics
 import tempfile
 import time
@@ -164,8 +165,6 @@ class Day:
         print(f"{share:.2%} of the day: {requests:,} requests, {users:,} users", flush=True)
         loading = self.load(number, requests, users)
         before = read_sizes(self.store, self.place)
-        alone = max(1, options.live // (2 * options.servers))
-        each = max(1, options.live // options.servers)
         row: dict[str, Any] = {
             "share": share,
             "users": users,
@@ -173,12 +172,14 @@ class Day:
             "load": [os.getloadavg()[0]],
         }
         row["rows"] = {name: size.rows for name, size in before.items()}
+        each = max(1, options.live // options.servers)
+        parties = [("alone", 1, max(1, each // 2))] if options.servers > 1 else []
+        parties.append(("together", options.servers, each))
         first, whole = (number + 1) * _APART, True
-        for name, servers, count in (("alone", 1, alone), ("together", options.servers, each)):
-            pause = servers / options.rate if options.rate and servers > 1 else 0.0
-            stretch = Stretch(first, count, users, pause)
-            if whole and (servers > 1 or options.servers > 1):
-                row[name], whole = self.measure_stretches([stretch] * servers)
+        for name, servers, count in parties:
+            pause = options.servers / options.rate if options.rate else 0.0
+            if whole:
+                row[name], whole = self.measure_stretches([Stretch(first, count, users, pause)] * servers)
             first += count
         row["load"].append(os.getloadavg()[0])
         row["sizes"] = {name: asdict(size) for name, size in read_sizes(self.store, self.place).items()}
@@ -224,9 +225,7 @@ class Day:
             "wrong": sum(one.wrong for one in served),
             "steps": self.count_rows("steps") - steps,
             "waiting": self.count_rows("feedback") - self.count_rows("steps"),
-            "learner": {
-                name: getattr(after, name) - getattr(learned, name) for name in ("processor", "calls")
-            },
+            "learner": {name: amount - asdict(learned)[name] for name, amount in asdict(after).items()},
             "learner_memory": after.memory,
             "database": database,
         }
@@ -276,6 +275,7 @@ def open_place(options: argparse.Namespace) -> Iterator[tuple[str, int | None]]:
 
 def measure(options: argparse.Namespace, words: Sequence[str]) -> str:
     """Measure every share, write the page, and return it. Raises InputError for what cannot be measured."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     record = describe_measurement("day_of_traffic.py", words, "a scripted model that answers at once")
     record["options"] = {name: value for name, value in vars(options).items() if name not in ("out", "place")}
     with open_place(options) as (place, postmaster), Store.open(place, timeout=600) as store:

@@ -267,8 +267,8 @@ def render_bytes(record: Record) -> str:
         f" {constants['log bytes']:,.0f} bytes of write-ahead log",
         f"- a memory: {constants['bytes of a memory']:,.0f} bytes; a user, of whom there are"
         f" {constants['memories of a user']:.1f}: {user:,.0f}",
-        f"- feedback with its step: {constants['bytes of feedback and its step']:,.0f} bytes; a version of one"
-        f" operation: {constants['bytes of a version']:,.0f}",
+        f"- feedback with its step: {constants['bytes of feedback and its step']:,.0f} bytes",
+        f"- a version of one operation: {constants['bytes of a version']:,.0f} bytes",
     ]
     return "\n".join(lines)
 
@@ -298,7 +298,8 @@ def render_tokens(record: Record) -> str:
         price = options[f"price_{kind}"]
         cost = constants[kind] * price / 1e6
         step = constants[f"{kind} a step"]
-        rows.append([name, f"{constants[kind]:,.0f}", f"{price:.2f}", f"{1000 * cost:,.3f}", f"{step:,.0f}"])
+        cells = f"{constants[kind]:,.0f}", f"{price:.2f}", f"{1000 * cost:,.3f}", f"{step:,.0f}"
+        rows.append([name, *cells])
     note = (
         "Four characters count as a token. The system message, which holds the playbook, counts as cached"
         " where the server sent the same one with its request before: one cache for all servers finds more."
