@@ -45,7 +45,7 @@ def test_a_tiny_day_is_measured_with_its_rows_loaded_and_sound(tmp_path: Path, k
     constants = traffic_page.derive_constants(record)
     assert 300 < constants["bytes of an answer"] < 20_000 and constants["bytes of a memory"] > 50
     if kind == "server":
-        # An answer is its call and its episode, each a transaction that writes; feedback and memories are more.
+        # An answer is its call and its episode, each a transaction; feedback and memories are more.
         assert all(share["together"]["database"]["commits"] >= 16 for share in record["shares"])
         assert constants["log bytes"] > 1_000
     for text in ("## A request", "## Waiting", "slope", "bytes a row", "dollars", record["command"]):
@@ -57,7 +57,7 @@ def test_rows_in_bulk_are_as_sound_as_those_of_the_store(tmp_path: Path) -> None
     users = Users(50)
     with Store.open(place) as store:
         store.remember("tone", "short answers", user="ann")
-        loaded = traffic_rows.load_memories(store, place, users, range(0, 3))
+        loaded = traffic_rows.load_memories(store, place, users, range(3))
         assert loaded == sum(users.count_memories(user) for user in range(3))
         memories = store.memories(name_user(0), every=True)
         assert len(memories) == users.count_memories(0)

@@ -77,7 +77,7 @@ class MemoryStore(OpenFile):
         )
         timed = check_memory(memory)
         with self._writing() as db:
-            holding = memory_rows.read(db, timed.user or None, timed.session or None, at=timed.since)
+            holding = memory_rows.read(db, timed.user, timed.session or None, at=timed.since)
             refusal = find_flaw(timed, holding)
             if refusal:
                 hint = _HINTS.get(refusal.rule, "")
