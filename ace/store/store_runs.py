@@ -343,9 +343,13 @@ class RunStore(OpenFile):
                     pruned += prune.find_doomed(db, run, citations).pruning
                 return pruned
         while runs:
-            with self._writing() as db:
-                db.allow_rewriting()
-                pruned += prune.prune_some(db, runs, citations)
+            with self._reading() as db:
+                batch = prune.find_batch(db, runs, citations)
+            while batch.episodes or batch.calls:
+                with self._writing() as db:
+                    db.allow_rewriting()
+                    prune.delete_some(db, batch, citations)
+            pruned += batch.pruning
             show(total - len(runs), total)
         if not vacuum:
             return pruned
