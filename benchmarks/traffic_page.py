@@ -289,6 +289,8 @@ def price_request(record: Record) -> float:
 def render_tokens(record: Record) -> str:
     """Return tokens of a request, computed and cached apart, and what they cost."""
     constants, options = derive_constants(record), record["options"]
+    parties = [share[name] for share in record["shares"] for name in ("alone", "together") if name in share]
+    made = sum(party["requests"] for party in parties)
     rows = []
     for kind, name in (
         ("computed", "prompt, computed"),
@@ -303,6 +305,7 @@ def render_tokens(record: Record) -> str:
     note = (
         "Four characters count as a token. The system message, which holds the playbook, counts as cached"
         " where the server sent the same one with its request before: one cache for all servers finds more."
+        f" Here the playbook changed {record['versions']} times in {made:,} requests."
     )
     head = ["tokens", "a request", "dollars a million", "dollars for 1,000 requests", "a step of the learner"]
     total = f"With what is learned, 1,000 requests cost {1000 * price_request(record):.2f} dollars."
