@@ -275,7 +275,6 @@ def open_place(options: argparse.Namespace) -> Iterator[tuple[str, int | None]]:
 
 def measure(options: argparse.Namespace, words: Sequence[str]) -> str:
     """Measure every share, write the page, and return it. Raises InputError for what cannot be measured."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     record = describe_measurement("day_of_traffic.py", words, "a scripted model that answers at once")
     record["options"] = {name: value for name, value in vars(options).items() if name not in ("out", "place")}
     with open_place(options) as (place, postmaster), Store.open(place, timeout=600) as store:
@@ -346,4 +345,5 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     run_script(read_options, measure)

@@ -24,8 +24,10 @@ _OF_A_VERSION = ("versions", "operations", "bullet_history")
 def render_sections(record: Record) -> list[str]:
     """Return the sections of the page. A measurement that was ended before its first share has one."""
     about = render_about(record)
-    if not record["shares"] or "together" not in record["shares"][-1]:
+    done = [share for share in record["shares"] if share.get("together", {}).get("requests")]
+    if not done:
         return [about, "It was ended before anything was measured."]
+    record = {**record, "shares": done}
     sections = [about, "## A request", render_requests(record), "## Waiting", render_waits(record)]
     sections += ["## What grows with the rows", render_growth(record)]
     sections += ["## Bytes", render_bytes(record), "## Tokens and money", render_tokens(record)]
@@ -173,7 +175,7 @@ def list_measures(share: Record) -> dict[str, float | None]:
 
 def render_growth(record: Record) -> str:
     """Return a line for each thing that may grow: first share, last share, and the slope over all of them."""
-    shares = [share for share in record["shares"] if share.get("together", {}).get("requests")]
+    shares = record["shares"]
     measures = [list_measures(share) for share in shares]
     rows = []
     for name in measures[-1]:
