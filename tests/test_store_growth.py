@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from ace.retrieval.memory_source import MemorySource
 from ace.runs.cost import sum_usage_by_role
 from ace.runs.records import EpisodeEnd, EpisodeEvent
 from ace.store import AnswerFeedback, EpisodeJournal, Store
+from ace.store.connection import ReaderPool
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+from tests.postgres_server import shared_server
 
 WHOLE = re.compile(r"\bSCAN (episodes|calls|memories|feedback|steps|episode_events|versions|operations)\b")
 CALL = Call(
@@ -146,7 +148,18 @@ def test_questions_share_a_connection_to_a_server_and_open_a_file_anew(place: Pa
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ?"
         store._db.execute(end, [kept._raw.info.backend_pid])  # type: ignore[attr-defined]
         assert [item.text for item in source.items("Which tone?", {"user": "ann"})] == texts
-        (again,) = source._readers._idle
-        del source
+
+
+def test_a_kept_connection_is_closed_with_whoever_keeps_it() -> None:
+    address = shared_server().address()
+    with Store.open(address) as store:
+        pool = ReaderPool(store.path, timeout=10.0)
+        with pool.lend() as db, pool.lend() as other:
+            assert db is not other
+        with suppress(ZeroDivisionError), pool.lend() as unsound:
+            raise ZeroDivisionError
+        assert unsound._raw.closed and len(pool._idle) == 1  # type: ignore[attr-defined]
+        (kept,) = pool._idle
+        del pool
         gc.collect()
-        assert again._raw.closed  # type: ignore[attr-defined]
+        assert kept._raw.closed  # type: ignore[attr-defined]
