@@ -17,8 +17,9 @@ import ace
 from ace.errors import InputError
 from ace.playbook import Add
 from ace.runs.records import AnswerFeedback, Proposal, Reason
-from ace.store import Store
+from ace.store import Store, episode_events
 from ace.store.integrity import prune
+from ace.store.store_database import Database
 from ace.testing import World
 from tests.cli import Ace
 
@@ -169,6 +170,37 @@ def test_it_goes_on_beside_a_writer_and_after_a_kill(store: Store) -> None:
         writer.join()
     assert not errors and pruned.calls and store.verify() == []
     assert "new-0" in store.checkout().bullets and not store.calls(2)
+
+
+def test_each_run_is_looked_through_once_and_what_is_cited_meanwhile_stays(store: Store) -> None:
+    late = store.episodes(run=1)[-1]
+    looks = list[int]()
+    find, delete = prune.find_doomed, prune.delete_some
+
+    def count_looks(db: Database, run: int, citations: prune.Citations) -> prune.Doomed:
+        looks.append(run)
+        return find(db, run, citations)
+
+    def cite_first(db: Database, batch: prune.Batch, citations: prune.Citations) -> None:
+        if not store_of_others.feedback():
+            row = AnswerFeedback(episode=late.id, right=False, expected="71", text="", author="user")
+            episode_events.add_feedback(db, row)
+        delete(db, batch, citations)
+
+    with (
+        Store.open(store.path) as store_of_others,
+        patch("ace.store.integrity.prune.AT_ONCE", 3),
+        patch("ace.store.integrity.prune.find_doomed", count_looks),
+        patch("ace.store.integrity.prune.delete_some", cite_first),
+    ):
+        pruned = store.prune(keep=2)
+    assert looks == [1, 2]
+    for run in (1, 2):  # the same attempt in both, under the same id
+        assert [kept.id for kept in store.episodes(run=run)] == [late.id]
+        assert {call.key.sample for call in store.calls(run)} == {late.sample_id}
+    assert (pruned.kept_episodes, pruned.episodes, pruned.runs) == (2, 30, 2)
+    assert pruned.kept_calls == len(store.calls(1)) + len(store.calls(2))
+    assert store.verify() == []
 
 
 def test_the_command_shows_and_deletes_and_gives_room_back(ace: Ace, store: Store) -> None:

@@ -117,6 +117,7 @@ class BackgroundLearner:
         self._run, self._stream = run, AnswerStream(run)
         self._last_number: int | None = None  # of the feedback that was looked at last
         self._judged: set[str] = set()  # episodes
+        self._judged_here = 0  # of those: answers of this run
         self._early: list[AnswerFeedback] = []  # on episodes that have not ended
 
     def work_off(self, waiting: queue.Queue[Item]) -> str:
@@ -169,12 +170,14 @@ class BackgroundLearner:
             judged = _judge_by(feedback, self._run, episodes[-1])
             is_first = feedback.episode not in self._judged and judged.trial.feedback.passed is not None
             self._step(judged, ONLINE if is_first else _AGAIN, feedback)
-            self._judged.add(feedback.episode)
+            if feedback.episode not in self._judged:
+                self._judged.add(feedback.episode)
+                self._judged_here += feedback.run == self._run.id
 
     def count_unjudged(self) -> int:
         """Return how many answers of this run nobody has given feedback on."""
-        served = self._run.store.episodes(run=self._run.id)
-        return sum(episode.verdict == UNJUDGED and episode.id not in self._judged for episode in served)
+        served = self._run.store.count_episodes(self._run.id, UNJUDGED.detail)
+        return served - self._judged_here
 
     def _step(self, judged: Judged, phase: Phase, feedback: AnswerFeedback | None = None) -> None:
         """Learn from one answer and tell of the progress; `feedback` is what judged it, if any did."""

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator
 from ace.loop.run import Run
 from ace.loop.selection import Selection
 from ace.playbook.model import Bullet
-from ace.runs.cost import sum_usage_by_role
 from ace.runs.metrics import mcnemar, summarise_epochs
 from ace.runs.report import LearningEnd, Report, Score
 from ace.runs.run_text import format_count
@@ -59,7 +58,7 @@ def finish(
         accepted=proposals.count("accepted"),
         rejected=proposals.count("rejected"),
         seconds=run.models.meter.seconds,
-        usage=sum_usage_by_role(run.store.calls(run.id)),
+        usage=run.store.usage_since(run.id).usage,
         run=run.id,
         selected=version,
         # Without feedback no two versions can be compared.

@@ -1,19 +1,20 @@
 """Memories as a source of a context: what holds for the user of a question, the nearest to it first.
 
 Implements `ace.context.Source`. Nothing is indexed: a user has tens of memories, which are compared as they
-are read, so a forgotten memory is nowhere else. Called from several threads, so each call opens the file.
+are read, so a forgotten memory is nowhere else. Called from several threads, each of which reads on a
+connection of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ace.context.item import Item, Trust
 from ace.errors import ContextError, InputError
 from ace.memory import Kind, Memory, parse_instant
-from ace.store.connection import connect
+from ace.store.connection import ReaderPool
 from ace.store.store_database import Place
 from ace.store.store_memories import MemoryStore
 from ace.text.tokens import estimate_tokens
@@ -39,6 +40,11 @@ class MemorySource:
     name: str = "memories"
     """The name for reports."""
 
+    _readers: ReaderPool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_readers", ReaderPool(self.path, _TIMEOUT))
+
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
         """Return at most MOST memories as items; none for a user of whom nothing is known.
 
@@ -51,9 +57,8 @@ class MemorySource:
                 at = parse_instant(str(data["time"]))
             except InputError as error:
                 raise ContextError(f"The sample's {error.message}", hint=error.hint) from error
-        db = connect(self.path, create=False, read_only=True, timeout=_TIMEOUT)
-        with MemoryStore(db, self.path) as file:  # only its memories; the playbook in it is not read
-            memories = file.memories(user, session=session, at=at)
+        with self._readers.lend() as db:  # only its memories; the playbook in it is not read
+            memories = MemoryStore(db, self.path).memories(user, session=session, at=at)
         if not memories:
             return []
         asked, *vectors = self.embedder([question, *(memory.text for memory in memories)])

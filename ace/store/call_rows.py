@@ -57,7 +57,8 @@ _IN_ORDER = " ORDER BY id"
 _OF_RUN = _READ.replace(" reply,", " CASE WHEN reply IS NULL THEN NULL ELSE '\"\"' END,") + _IN_ORDER
 # A reply in which a secret was hidden is not what the model said: it is asked for again.
 _NOT_COMMITTED = """ AND reply IS NOT NULL AND instr(reply, :mark) = 0
-    AND step NOT IN (SELECT number FROM steps WHERE run = :run)"""
+    AND NOT EXISTS (SELECT 1 FROM steps WHERE steps.run = calls.run AND steps.number = calls.step)"""
+# A role whose price was ever unknown has no sum of costs.
 _USAGE = """SELECT role, max(id), max(started + seconds), sum(calls), sum(prompt_tokens), sum(cached_tokens),
     sum(completion_tokens), sum(seconds), CASE WHEN count(cost) = count(*) THEN sum(cost) END
 FROM calls WHERE run = ? AND id > ? GROUP BY role ORDER BY min(id)"""

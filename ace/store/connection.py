@@ -9,6 +9,7 @@ from inspect import isfunction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import finalize
 
 from ace.errors import StoreUnreachable
 from ace.store.sqlite_connection import open_again, open_file
@@ -49,6 +50,44 @@ def disconnect(db: Database | None, place: Place) -> None:
     if db is not None:
         with db.typed_errors(place):
             db.close()
+
+
+class ReaderPool:
+    """Lend connections that only read a playbook, each to one thread at a time.
+
+    Those to a server are kept for whoever comes next, because making one takes longer than most of what is
+    read; they are closed with the pool. A file is opened anew each time: another may have taken its place.
+    """
+
+    def __init__(self, place: Place, timeout: float) -> None:
+        """Begin without connections. `timeout`: seconds to wait for a writer, and for the server."""
+        self.place = place
+        self._timeout = timeout
+        self._idle: list[Database] = []
+        finalize(self, _close_all, self._idle, place)
+
+    @contextmanager
+    def lend(self) -> Iterator[Database]:
+        """Lend a connection for a block. After an error it is closed. Raises as `connect` does."""
+        try:
+            db = self._idle.pop()  # one step, whichever threads do so
+        except IndexError:
+            db = connect(self.place, create=False, read_only=True, timeout=self._timeout)
+        is_sound = False
+        try:
+            yield db
+            is_sound = True
+        finally:
+            if is_sound and not isinstance(self.place, Path):
+                self._idle.append(db)
+            else:
+                disconnect(db, self.place)
+
+
+def _close_all(connections: list[Database], place: Place) -> None:
+    """Close what a pool has kept."""
+    while connections:
+        disconnect(connections.pop(), place)
 
 
 def do_again(work: Callable[[], Result]) -> Result:

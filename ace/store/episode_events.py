@@ -36,7 +36,7 @@ _FEEDBACK_COLUMNS = (
     'unjudged INTEGER NOT NULL DEFAULT 0 /* 1: nobody said whether it is right, and "right" is 0 */',
 )
 _OPEN = """SELECT episode, number, run, event, created FROM episode_events
-WHERE episode = coalesce(:id, episode) AND episode NOT IN (SELECT id FROM episodes)
+WHERE {} AND NOT EXISTS (SELECT 1 FROM episodes WHERE id = episode_events.episode)
 ORDER BY episode, number"""
 _RUN_OF = """SELECT run FROM (
     SELECT run, rowid AS place FROM episodes WHERE id = :id
@@ -106,7 +106,10 @@ def read_open_episodes(db: Database, name: str | None = None) -> dict[str, list[
     `name` is the id of the only one to read; None reads all.
     """
     events: dict[str, list[EpisodeEvent]] = {}
-    for episode, number, run, event, created in db.execute(_OPEN, {"id": name}):
+    test, values = "1 = 1", list[str]()
+    if name is not None:
+        test, values = "episode = ?", [name]
+    for episode, number, run, event, created in db.execute(_OPEN.format(test), values):
         row = EpisodeEvent(episode, number, json.loads(event), run, created)
         events.setdefault(episode, []).append(row)
     return events

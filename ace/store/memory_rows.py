@@ -77,8 +77,10 @@ TABLES = (
 )
 _COLUMNS = checked_rows.SEALED["memories"]
 _READ = f"SELECT {', '.join(_COLUMNS[1:])} FROM memories"  # noqa: S608 (our own names)
-_FOR = """(scope = 'everyone' OR (user = :user
+# By the index on users, whose memories for everyone have none: else every memory would be looked at.
+_FOR = """user IN ('', :user) AND (scope = 'everyone' OR (user = :user
     AND (scope = 'user' OR CAST(:session AS TEXT) IS NULL OR session = :session)))"""
+_HOLDING = "since <= :at AND (until IS NULL OR until > :at) AND (expires IS NULL OR expires > :at)"
 _READ_NUMBER = "SELECT number FROM memories WHERE id = ?"
 _READ_FORGOTTEN = "SELECT number, memory, redacted, scrubbed, author, created FROM forgotten"
 RULES = {rule.value: rule for rule in MemoryRule}
@@ -136,26 +138,30 @@ def add(db: Database, memory: Memory) -> Memory:
     same_line = [old for old in map(_from_row, same_owner) if old.line == memory.line]
     placed = place_memory(same_line, memory)
     stored = replace(placed.memory, id=memory.id or f"m-{uuid.uuid4().hex[:12]}")
-    numbers = "SELECT number FROM memories UNION ALL SELECT number FROM forgotten"
-    used = f"SELECT max(number) FROM ({numbers}) AS used"  # noqa: S608 (our own text)
-    (last,) = db.execute(used).fetchone()
-    checked_rows.insert(db, "memories", [_to_row((last or 0) + 1, stored)])
+    used = "SELECT (SELECT max(number) FROM memories), (SELECT max(number) FROM forgotten)"
+    last = max(number or 0 for number in db.execute(used).fetchone())
+    checked_rows.insert(db, "memories", [_to_row(last + 1, stored)])
     if placed.closed is not None:
         (number,) = read_column(db, _READ_NUMBER, [placed.closed.id])
         checked_rows.insert(db, "memories", [_to_row(number, placed.closed)], key="number")
     return stored
 
 
-def read(db: Database, user: str | None, session: str | None) -> list[Memory]:
+def read(db: Database, user: str | None, session: str | None, *, at: str | None = None) -> list[Memory]:
     """Return memories by the time from which they hold, closed and expired ones included.
 
-    Those of a user include what is known for everyone. None stands for every user, or every session.
+    Those of a user include what is known for everyone. None stands for every user, or every session. With
+    `at`, an instant, only those that hold then are read.
     """
-    where, values = "", dict[str, str | None]()
+    conditions, values = ["1 = 1"], dict[str, str | None]()
     if user is not None:
-        where = f"WHERE {_FOR}"
+        conditions.append(_FOR)
         values = {"user": user, "session": session}
-    return [_from_row(row) for row in db.execute(f"{_READ} {where} ORDER BY since, number", values)]
+    if at is not None:
+        conditions.append(_HOLDING)
+        values["at"] = at
+    sql = f"{_READ} WHERE {' AND '.join(conditions)} ORDER BY since, number"
+    return [_from_row(row) for row in db.execute(sql, values)]
 
 
 def find(db: Database, ids: Sequence[str]) -> list[Memory]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.errors import InputError, MemoryRefused, StoreBusy, UnknownMemory
-from ace.memory import Kind, Memory, Scope, check_memory, parse_instant, select_holding
+from ace.memory import Kind, Memory, Scope, check_memory, parse_instant
 from ace.memory.acceptance import MemoryProposal, MemoryRule, Proposal, decide, find_flaw
 from ace.memory.conversation import Conversation
 from ace.runs.records import Forgotten, Imported
@@ -77,7 +77,8 @@ class MemoryStore(OpenFile):
         )
         timed = check_memory(memory)
         with self._writing() as db:
-            refusal = find_flaw(timed, memory_rows.read(db, timed.user or None, timed.session or None))
+            holding = memory_rows.read(db, timed.user, timed.session or None, at=timed.since)
+            refusal = find_flaw(timed, holding)
             if refusal:
                 hint = _HINTS.get(refusal.rule, "")
                 reason = str(refusal)
@@ -137,11 +138,9 @@ class MemoryStore(OpenFile):
         `session` leaves out what is for other sessions; `every` adds closed memories. Raises InputError for a
         date that is none.
         """
+        instant = None if every else parse_instant(at or now(), field="at")
         with self._reading() as db:
-            memories = memory_rows.read(db, user, session)
-        if every:
-            return memories
-        return select_holding(memories, parse_instant(at or now(), field="at"))
+            return memory_rows.read(db, user, session, at=instant)
 
     def memory_users(self) -> list[str]:
         """Return the names of users of whom there are memories, sorted."""

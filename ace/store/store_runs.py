@@ -167,6 +167,13 @@ class RunStore(OpenFile):
         with self._reading() as db:
             return episode_rows.read_episodes(db, run, ids)
 
+    def count_episodes(self, run: int, detail: str) -> int:
+        """Count the episodes of a run whose verdict has this detail."""
+        sql = "SELECT count(*) FROM episodes WHERE run = ? AND detail = ?"
+        with self._reading() as db:
+            (count,) = db.execute(sql, [run, detail]).fetchone()
+        return int(count)
+
     def proposals(self, run: int | None = None, *, reasons: Collection[Reason] = ()) -> list[Proposal]:
         """Return proposals in the order they were stored: all, or those of a run, or decided by `reasons`.
 
@@ -339,9 +346,13 @@ class RunStore(OpenFile):
                     pruned += prune.find_doomed(db, run, citations).pruning
                 return pruned
         while runs:
-            with self._writing() as db:
-                db.allow_rewriting()
-                pruned += prune.prune_some(db, runs, citations)
+            with self._reading() as db:
+                batch = prune.find_batch(db, runs, citations)
+            while batch.episodes or batch.calls:
+                with self._writing() as db:
+                    db.allow_rewriting()
+                    prune.delete_some(db, batch, citations)
+            pruned += batch.pruning
             show(total - len(runs), total)
         if not vacuum:
             return pruned

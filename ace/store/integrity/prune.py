@@ -12,8 +12,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from ace.runs.records import Reason
 from ace.store import checked_rows
@@ -83,19 +82,22 @@ class Citations:
     _seen: list[int] = field(default_factory=lambda: [-1, 0, 0])
     """The last version, and the last rows of proposals and feedback, that were read."""
 
-    def read(self, db: Database) -> None:
-        """Take in what the file cites, as far as it is new."""
+    def read(self, db: Database) -> set[str]:
+        """Take in what the file cites, as far as it is new; return the ids of attempts that are new."""
         version, proposal, feedback = self._seen
         cited = """SELECT DISTINCT value FROM bullet_history, json_each(provenance) WHERE version > ?
             UNION SELECT episode FROM feedback WHERE id > ? UNION SELECT episode FROM episode_events"""
-        self.episodes.update(read_column(db, cited, [version, feedback]))
+        names = set(read_column(db, cited, [version, feedback]))
         for row, run, sample, episodes in db.execute(_PROPOSALS, [proposal, to_json(_WAITING)]):
-            self.episodes.update(json.loads(episodes))
+            names.update(json.loads(episodes))
             self.samples[run].add(sample)
             proposal = row
         (version,) = db.execute("SELECT max(number) FROM versions").fetchone()
         (feedback,) = db.execute("SELECT coalesce(max(id), 0) FROM feedback").fetchone()
         self._seen = [version, proposal, feedback]
+        names -= self.episodes
+        self.episodes |= names
+        return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,17 @@ class Doomed:
     calls: Sequence[int]
 
     pruning: Pruning
+    """What deleting all of them means."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Hold rows of some runs that nothing rests on, as `Doomed` does, while they are deleted."""
+
+    episodes: list[int] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
+
+    pruning: Pruning = field(default_factory=Pruning)
     """What deleting all of them means."""
 
 
@@ -150,33 +163,47 @@ def find_doomed(db: Database, run: int, citations: Citations) -> Doomed:
     return Doomed(episodes, calls, pruning)
 
 
-def prune_some(db: Database, runs: list[int], citations: Citations) -> Pruning:
-    """Delete what may go of the first of `runs`, and take those that are done from the list.
+def find_batch(db: Database, runs: list[int], citations: Citations) -> Batch:
+    """Take the first runs off the list, and return what may be deleted of them: each is looked at once.
 
-    It ends after some thousand rows, so that others may write in between.
+    They are as many as have some thousand rows to delete together.
     """
     citations.read(db)
-    doomed: dict[str, list[int]] = {"episodes": [], "calls": []}
-    pruned, room = Pruning(), AT_ONCE
-    while runs and room > 0:
-        doomed_rows = find_doomed(db, runs[0], citations)
-        episodes, calls = (
-            doomed_rows.episodes[:room],
-            doomed_rows.calls[: max(0, room - len(doomed_rows.episodes))],
-        )
-        doomed["episodes"] += episodes
-        doomed["calls"] += calls
-        room -= len(episodes) + len(calls)
-        part: dict[str, Any] = {"calls": len(calls), "episodes": len(episodes)}
-        total = doomed_rows.pruning.calls + doomed_rows.pruning.episodes
-        if len(episodes) + len(calls) < total:  # the rest of it is found again, and counted then
-            share = doomed_rows.pruning.bytes * (len(episodes) + len(calls)) // total
-            part |= {"runs": 0, "bytes": share, "kept_calls": 0, "kept_episodes": 0}
-        else:
-            del runs[0]
-        pruned += replace(doomed_rows.pruning, **part)
-    for table, rows in doomed.items():
-        key = checked_rows.KEYS.get(table, "rowid")
-        test = f"{key} IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"  # noqa: S608 (our own names)
-        checked_rows.delete(db, table, test, [to_json(rows)])
-    return pruned
+    batch = Batch()
+    while runs and len(batch.episodes) + len(batch.calls) < AT_ONCE:
+        doomed = find_doomed(db, runs.pop(0), citations)
+        batch.episodes += doomed.episodes
+        batch.calls += doomed.calls
+        batch.pruning += doomed.pruning
+    return batch
+
+
+def delete_some(db: Database, batch: Batch, citations: Citations) -> None:
+    """Delete some thousand rows of a batch, and leave the others in it, so that others may write in between.
+
+    What has been cited since the batch was found stays.
+    """
+    _spare(db, batch, citations.read(db))
+    room = AT_ONCE
+    for table, rows in (("episodes", batch.episodes), ("calls", batch.calls)):
+        chunk = rows[:room]
+        del rows[:room]
+        room -= len(chunk)
+        if chunk:
+            key = checked_rows.KEYS.get(table, "rowid")
+            test = f"{key} IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"  # noqa: S608 (our own names)
+            checked_rows.delete(db, table, test, [to_json(chunk)])
+
+
+def _spare(db: Database, batch: Batch, cited: set[str]) -> None:
+    """Take attempts that are cited now, and the calls for their samples, out of a batch."""
+    sql = "SELECT rowid, run, sample_id FROM episodes WHERE id IN (SELECT value FROM json_each(?))"
+    found = db.execute(sql, [to_json(sorted(cited))]).fetchall() if cited else []
+    for episode, run, sample in found:
+        if episode not in batch.episodes:
+            continue
+        calls = set(read_column(db, "SELECT id FROM calls WHERE run = ? AND sample = ?", [run, sample]))
+        spared = calls.intersection(batch.calls)
+        batch.episodes.remove(episode)
+        batch.calls = [call for call in batch.calls if call not in spared]
+        batch.pruning += Pruning(episodes=-1, calls=-len(spared), kept_episodes=1, kept_calls=len(spared))

@@ -1,0 +1,165 @@
+"""What a request does to a playbook costs the same, however many rows there are of others."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ace.llm import Usage
+from ace.llm.embedding import connect_embedder
+from ace.llm.journal import Call, Key
+from ace.memory import select_holding
+from ace.playbook import Add, Vote
+from ace.retrieval.memory_source import MemorySource
+from ace.runs.cost import sum_usage_by_role
+from ace.runs.records import EpisodeEnd, EpisodeEvent
+from ace.store import AnswerFeedback, EpisodeJournal, Store
+from ace.store.connection import ReaderPool
+from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
+from tests.postgres_server import shared_server
+
+WHOLE = re.compile(r"\bSCAN (episodes|calls|memories|feedback|steps|episode_events|versions|operations)\b")
+CALL = Call(
+    Key(0, "s", "generator", "sha", 0), "online", "model", "said", usage=Usage(1, 90, 60, 20, 0.5, 0.25)
+)
+
+
+@pytest.fixture
+def store(place: Path | str) -> Iterator[Store]:
+    with Store.open(place) as store:
+        yield store
+
+
+def make_episode(name: str, detail: str = "") -> Episode:
+    shown = Feedback(FeedbackKind.NONE, "")
+    return Episode(name, "s", "?", Attempt("s", "1", "1"), shown, Verdict(False, 0.0, detail), 0)
+
+
+def test_nothing_that_a_request_does_looks_at_every_row(tmp_path: Path) -> None:
+    statements: list[str] = []
+    with Store.open(tmp_path / "playbook.db") as store:
+        run = store.start_run("online", "t", {})
+        store.commit((Add("a", "notes", "text"),), author="a", reason="r", run=run)
+        requests: dict[str, Callable[[], Any]] = {
+            "the head": store.head,
+            "the playbook": store.checkout,
+            "what is remembered": lambda: store.memories("ann", session="s1"),
+            "a memory": lambda: store.remember("tone", "short", user="ann", session="s1"),
+            "a memory for everyone": lambda: store.remember("hours", "9 to 5"),
+            "an answer": lambda: store.commit(
+                (), author="a", reason="r", run=run, episodes=[make_episode("e")]
+            ),
+            "feedback": lambda: store.add_feedback(AnswerFeedback("e", True)),
+            "new feedback": lambda: store.feedback("t", after=1),
+            "an episode": lambda: store.episodes(ids=["e"]),
+            "an agent's episode": lambda: store.open_episodes("e"),
+            "a step": lambda: store.commit(
+                (Vote("a", helpful=1),), author="a", reason="r", run=run, step=(0, "online", {})
+            ),
+            "how an episode began": lambda: store.episode_beginning("e"),
+        }
+        for name, request in requests.items():
+            statements.clear()
+            store._db.set_trace_callback(statements.append)
+            request()
+            store._db.set_trace_callback(None)
+            assert statements, name
+            for statement in statements:
+                if statement.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+                    plan = store._db.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+                    steps = " / ".join(row[-1] for row in plan)
+                    assert not WHOLE.search(steps), f"{name}: {statement}: {steps}"
+
+
+def test_memories_at_a_time_are_those_that_hold_then(store: Store) -> None:
+    for day, value in ((1, "one"), (5, "two"), (9, "three")):
+        store.remember("tone", value, user="ann", since=f"2026-03-0{day}", expires=f"2026-03-{day + 9:02}")
+        store.remember("tone", value, user="ann", session="s1", since=f"2026-03-0{day}")
+        store.remember("tone", value, since=f"2026-03-0{day}")
+        store.remember("tone", value, user="bob", since=f"2026-03-0{day}")
+    for every in (store.memories("ann", every=True), store.memories("ann", session="s2", every=True)):
+        assert {memory.user for memory in every} == {"ann", ""}
+    for at in ("2026-02-01", "2026-03-01", "2026-03-04", "2026-03-05", "2026-03-18", "2026-04-01"):
+        for user, session in ((None, None), ("ann", None), ("ann", "s1"), ("ann", "s2"), ("eve", "")):
+            every = store.memories(user, session=session, every=True)
+            instant = f"{at}T00:00:00.000+00:00"
+            assert store.memories(user, session=session, at=at) == select_holding(every, instant)
+
+
+def test_numbers_of_memories_are_used_once_whatever_was_forgotten(store: Store) -> None:
+    first, second = (store.remember("tone", value, user="ann") for value in ("short", "long"))
+    store.forget(second.id)
+    assert store.verify() == []
+    store.remember("size", "43", user="ann")
+    store.forget(first.id)
+    store.remember("size", "44", user="ann")
+    assert store.verify() == [] and len(store.memories("ann", every=True)) == 2
+
+
+def test_sums_of_calls_are_those_of_the_calls_one_by_one(store: Store) -> None:
+    run, other = store.start_run("online", "t", {}), store.start_run("online", "t", {})
+    reflector = replace(CALL, key=CALL.key._replace(role="reflector"), usage=Usage(2, 10, 0, 5, 0.25, None))
+    with closing(store.call_journal(run)) as journal, closing(store.call_journal(other)) as others:
+        for call in (CALL, reflector, CALL, replace(reflector, usage=CALL.usage)):
+            journal.write(call)
+        others.write(CALL)
+    assert store.usage_since(run).usage == sum_usage_by_role(store.calls(run))
+    assert list(store.usage_since(run).usage) == ["generator", "reflector"]
+    assert store.usage_since(run).usage["reflector"].cost is None
+    assert store.usage_since(other + 1).usage == {}
+
+
+def test_episodes_are_counted_by_their_verdict(store: Store) -> None:
+    run = store.start_run("online", "t", {})
+    episodes = [make_episode("e1", "waits"), make_episode("e2", "waits"), make_episode("e3", "judged")]
+    store.commit((), author="a", reason="r", run=run, episodes=episodes)
+    store.commit((), author="a", reason="r", episodes=[make_episode("e4", "waits")])
+    assert [store.count_episodes(run, detail) for detail in ("waits", "judged", "")] == [2, 1, 0]
+
+
+def test_episodes_that_go_on_are_found_alone_and_together(store: Store) -> None:
+    with closing(EpisodeJournal(store.path, "t", {})) as journal:
+        for name in ("e1", "e2"):
+            journal.write(EpisodeEvent(name, 0, {"question": "?"}))
+        journal.write(EpisodeEnd(make_episode("e1")))
+    assert list(store.open_episodes()) == list(store.open_episodes("e2")) == ["e2"]
+    assert store.open_episodes("e1") == store.open_episodes("e3") == {}
+
+
+def test_questions_share_a_connection_to_a_server_and_open_a_file_anew(place: Path | str) -> None:
+    with Store.open(place) as store:
+        store.remember("tone", "short", user="ann")
+        source = MemorySource(store.path, connect_embedder())
+
+        texts = [item.text for item in source.items("Which tone?", {"user": "ann"})]
+        if isinstance(place, Path):
+            assert not source._readers._idle
+            return
+        (kept,) = source._readers._idle
+        assert [item.text for item in source.items("Which tone?", {"user": "ann"})] == texts
+        assert source._readers._idle == [kept]
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ?"
+        store._db.execute(end, [kept._raw.info.backend_pid])  # type: ignore[attr-defined]
+        assert [item.text for item in source.items("Which tone?", {"user": "ann"})] == texts
+
+
+def test_a_kept_connection_is_closed_with_whoever_keeps_it() -> None:
+    address = shared_server().address()
+    with Store.open(address) as store:
+        pool = ReaderPool(store.path, timeout=10.0)
+        with pool.lend() as db, pool.lend() as other:
+            assert db is not other
+        with suppress(ZeroDivisionError), pool.lend() as unsound:
+            raise ZeroDivisionError
+        assert unsound._raw.closed and len(pool._idle) == 1  # type: ignore[attr-defined]
+        (kept,) = pool._idle
+        del pool
+        gc.collect()
+        assert kept._raw.closed  # type: ignore[attr-defined]
