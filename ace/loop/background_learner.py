@@ -8,7 +8,6 @@ counts as it was given; it is not learned from what the playbook has come to kno
 from __future__ import annotations
 
 import queue
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ from functools import partial
 from ace.errors import AceError, CapReached, ContextError
 from ace.loop import steps
 from ace.loop.answer_stream import ONLINE, AnswerStream
+from ace.loop.election import Seat
 from ace.loop.lab import RunStopped, locate_label
 from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
@@ -24,8 +24,6 @@ from ace.runs.records import AnswerFeedback
 from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
-from ace.store import Store
-from ace.store.store_database import Place
 from ace.task.environments.scorers import score_exact
 from ace.task.guarded_scoring import score_attempt
 from ace.task.samples import find_twin, with_label
@@ -45,10 +43,7 @@ class FeedbackCame:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Says that nothing more will come."""
-
-    stopped: str = ""
-    """Why the answers ended early; "" if they did not."""
+    """Says that nothing more will come, which the seat says as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,45 +64,22 @@ Item = Judged | FeedbackCame | Ended
 """Reaches the learner through its queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """Connects a server and its learner."""
+def learn_behind(parts: RunParts, waiting: queue.Queue[Item], seat: Seat) -> Report:
+    """Learn in a run of its own from what comes until it ends, and return the report of the run.
 
-    waiting: queue.Queue[Item]
-    """What is left to learn from, oldest first; it has room for so many (the setting of that name)."""
-
-    started: Future[int]
-    """Becomes the number of the run, or the error that ended the learner before."""
-
-    learned: Future[Report]
-    """Becomes the report of the run, or the error that ended the learner before."""
-
-
-def learn_behind(parts: RunParts, path: Place, branch: str, inbox: Inbox) -> None:
-    """Live the thread's whole life. The run's number, its report, or what ended it, go to the inbox.
-
-    `path` is the playbook file that the server has open, in which `branch` is learned on. A cap ends the run
-    cleanly, with a report. Nothing is raised.
+    `parts.store` belongs to this thread, and leads. `waiting` holds what is left to learn from, oldest first.
+    The run's number goes to the seat. A cap ends the run cleanly, with a report. Raises what ended it early.
     """
-    try:
-        with (
-            Store.open(path, branch=branch) as store,
-            store.lead(),
-            start_run("online", replace(parts, store=store)) as run,
-        ):
-            inbox.started.set_result(run.id)
-            learner, stopped = BackgroundLearner(run), ""
-            try:
-                stopped = learner.work_off(inbox.waiting)
-            except CapReached as cap:
-                stopped = str(cap)
-            unjudged = learner.count_unjudged()
-            report = finish(run, PhaseKind.ONLINE, stopped=stopped, unjudged=unjudged)
-        inbox.learned.set_result(report)
-    except BaseException as error:  # for the thread that waits for it
-        for future in (inbox.started, inbox.learned):
-            if not future.done():
-                future.set_exception(error)
+    with start_run("online", parts) as run:
+        seat.run = run.id
+        seat.taken.set()
+        learner, stopped = BackgroundLearner(run), ""
+        try:
+            stopped = learner.work_off(waiting, seat)
+        except CapReached as cap:
+            stopped = str(cap)
+        unjudged = learner.count_unjudged()
+        return finish(run, PhaseKind.ONLINE, stopped=stopped, unjudged=unjudged)
 
 
 class BackgroundLearner:
@@ -119,23 +91,26 @@ class BackgroundLearner:
         self._judged: set[str] = set()  # episodes
         self._early: list[AnswerFeedback] = []  # on episodes that have not ended
 
-    def work_off(self, waiting: queue.Queue[Item]) -> str:
+    def work_off(self, waiting: queue.Queue[Item], seat: Seat) -> str:
         """Learn from what comes until it ends; return why it ended early, if it did.
 
-        When nothing comes, it is time to look at the file. Raises RunStopped when the run was ended from
-        outside, CapReached when a cap ends it.
+        When nothing comes, it is time to look at the store. Raises RunStopped when the run was ended from
+        outside, CapReached when a cap ends it, and LeadLost when others learn in its place.
         """
         self.look()
         while not self._run.parts.stop.is_set():
             try:
                 item = waiting.get(timeout=_LOOKS)
             except queue.Empty:
+                is_last = seat.leaving.is_set()  # a learner that lost its lead may have taken what said so
                 self.look()
+                if is_last:
+                    return seat.stopped
                 continue
             match item:
-                case Ended(stopped):
+                case Ended():
                     self.look()
-                    return stopped
+                    return seat.stopped
                 case FeedbackCame():
                     self.look()
                 case Judged():

@@ -64,12 +64,18 @@ class RunStore(OpenFile):
 
     branch_name: str
 
-    def lead(self) -> AbstractContextManager[None]:
-        """Be the only learner on the branch of a server until the block ends.
+    def lead(self, task: str = "") -> AbstractContextManager[None]:
+        """Be the only one that learns from the feedback on a task, on the branch, until the block ends.
 
-        Raises StoreBusy, which says who learns there. Files on a machine are shared without it.
+        Without a task, be the only learner on the branch of a server; a file on a machine is shared without
+        it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the server raises
+        LeadLost where the connection was lost and somebody else leads, or has led, in its place.
         """
-        return self._db.lead(self.branch_name)
+        return self._db.lead(self.path, self.branch_name, task)
+
+    def find_leader(self, task: str) -> str:
+        """Return who learns from the feedback on a task on the branch, for people; "" for nobody."""
+        return self._db.find_leader(self.path, self.branch_name, task)
 
     def start_run(self, kind: str, task: str, config: dict[str, Any]) -> int:
         """Begin a run, and return its number.
