@@ -241,8 +241,8 @@ class OnlineServer:
                 with lead_in_turn(parts.store, parts.task.name, seat, stand_by) as leads:
                     if not leads:
                         break
-                    spent = parts.models.meter.usage if seat.run else {}
-                    report = learn_behind(replace(parts, spent=spent), self._waiting, seat)
+                    mine = replace(parts, goes_on=seat.run > 0)
+                    report = learn_behind(mine, self._waiting, seat)
             except (LeadLost, StoreUnreachable) as error:
                 lost = error
         own = self._end_own_run(parts.store) if self._own_run else None

@@ -113,8 +113,8 @@ class RunParts:
     stop: Event = field(default_factory=Event)
     """Set to end the run from another thread: attempts that have not begun never do."""
 
-    spent: Mapping[str, Usage] = field(default_factory=dict)
-    """What counts towards the caps beside the run's own calls, by role."""
+    goes_on: bool = False
+    """Whether what the meter of the models has counted before the run counts towards the caps, too."""
 
     def __post_init__(self) -> None:
         agent = connect_agent(self.task, self.models.generator)
@@ -168,8 +168,9 @@ class Run:
         reported = float((record.report or {}).get("seconds", 0))
         seconds = max(reported, measure_working_time(calls, self._journal.values()))
         spent = sum_usage_by_role(calls)
-        for role, usage in parts.spent.items():
-            spent[role] = spent.get(role, Usage()) + usage
+        if parts.goes_on:
+            for role, usage in self.models.meter.usage.items():
+                spent[role] = spent.get(role, Usage()) + usage
         self.models.meter.begin_run(self.call_journal, spent=spent, seconds=seconds)
         self.budget = LearningBudget(self.settings.calls, calls)
         self.method: Method = contexts.method
