@@ -58,13 +58,13 @@ def lead_in_turn(
     whenever it was asked for in vain. A server that does not answer is waited for. The block raises LeadLost
     or StoreUnreachable where the lead is lost; other errors of the store are raised as they come.
     """
-    waited = False
+    waited = leads = False
     with ExitStack() as stack:
-        while not seat.leads:
+        while True:
             is_last = seat.leaving.is_set()
             try:
                 stack.enter_context(store.lead(task))
-                seat.leads = True
+                leads = True
             except (StoreBusy, StoreUnreachable) as error:
                 if not waited:
                     _LOG.warning("%s This process stands by; what is reported to it is kept.", error.message)
@@ -72,13 +72,14 @@ def lead_in_turn(
                 with suppress(StoreUnreachable):
                     stand_by()
                     seat.taken.set()
-                if is_last:
-                    break
-                seat.leaving.wait(_ASKS)
-        with suppress(StoreError):  # the store can be reached again
-            if seat.lost and store.run(seat.lost).status == "running":
-                store.finish_run(seat.lost, "interrupted", None)
-            seat.lost = 0
+            with suppress(StoreError):
+                if seat.lost and store.run(seat.lost).status == "running":
+                    store.finish_run(seat.lost, "interrupted", None)
+                seat.lost = 0
+            if leads or is_last:
+                break
+            seat.leaving.wait(_ASKS)
+        seat.leads = leads
         if waited and seat.leads:
             _LOG.warning("This process learns from feedback on %s from now on.", task)
         try:
