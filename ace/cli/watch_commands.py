@@ -112,16 +112,12 @@ def _draw(store: Store, looks: Iterator[RunLook]) -> RunLook:
     run = look.run
     note(f"run {run.id} of {store.path}: {run.kind} {run.task}, since {run.started}")
     drawn: dict[str, tuple[int, int, int]] = {}  # phase -> how far it was when it was drawn last
-    learner = ("", 0)  # as it was printed last
+    leader = ""  # as it was printed last
     with progress() as show:
         while True:
-            now = (
-                look.leader,
-                0 if look.phases else look.backlog,
-            )  # it stands beside the phase, if there is one
-            if now != learner:
-                note(f"{look.leader or 'nobody'} learns; feedback that waits: {look.backlog}")
-            learner = now
+            if look.leader != leader:
+                leader = look.leader
+                note(f"{leader or 'nobody'} learns; feedback that waits: {look.backlog}")
             if look.lessons:
                 show.show_lessons(look.lessons)
             show.show_left(look.left)

@@ -13,6 +13,7 @@ own (see `ace.loop.background_learner`).
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
@@ -209,15 +210,16 @@ class OnlineServer:
         """
         parts, seat = self._parts, self._seat
         place, branch = parts.store.path, parts.store.branch_name
+        learn_while_leading = partial(learn_behind, waiting=self._waiting, seat=seat)
         try:
             with Store.open(place, branch=branch) as store:
                 parts = replace(parts, store=store)
                 if parts.settings.behind:
                     with store.lead():
                         seat.leads = True
-                        report = learn_behind(parts, self._waiting, seat)
+                        report = learn_while_leading(parts)
                 else:
-                    report = self._learn_in_turn(parts)
+                    report = self._learn_in_turn(parts, learn_while_leading)
             self._learned.set_result(report)
         except BaseException as error:  # for the thread that waits for it
             if self._own_run:
@@ -229,10 +231,11 @@ class OnlineServer:
             seat.taken.set()
             self._journals.close()
 
-    def _learn_in_turn(self, parts: RunParts) -> Report:
+    def _learn_in_turn(self, parts: RunParts, learn: Callable[[RunParts], Report]) -> Report:
         """Learn whenever it is this process's turn; return the report of its learner, or else of its answers.
 
-        Raises what ended the learner, or the last loss of the lead where the server stays away.
+        `learn` does a turn, and returns once nothing more will come. Raises what ended the learner, or the
+        last loss of the lead where the server stays away.
         """
         seat, report, lost = self._seat, None, None
         stand_by = partial(self._stand_by, parts.store)
@@ -241,8 +244,7 @@ class OnlineServer:
                 with lead_in_turn(parts.store, parts.task.name, seat, stand_by) as leads:
                     if not leads:
                         break
-                    mine = replace(parts, goes_on=seat.run > 0)
-                    report = learn_behind(mine, self._waiting, seat)
+                    report = learn(replace(parts, goes_on=seat.run > 0))
             except (LeadLost, StoreUnreachable) as error:
                 lost = error
         own = self._end_own_run(parts.store) if self._own_run else None
