@@ -15,8 +15,9 @@ import ace
 from ace.errors import CapReached, LeadLost, StoreBusy
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.loop import serve
+from ace.loop.run_watch import RunWatch
 from ace.playbook import Vote
-from ace.store import Store
+from ace.store import AnswerFeedback, Store
 from ace.store.postgres.server_session import lock_key
 from ace.store.store_database import parse_place
 from tests.fleet import OPTIONS, Member, list_learned, wait_until
@@ -247,9 +248,14 @@ def test_a_server_that_stands_by_says_so_and_counts_what_it_spends(
 
 
 def test_a_server_that_never_learns_reports_its_answers_and_who_learns(place: Path | str) -> None:
-    with Store.open(place) as one, Store.open(place) as two, serve(world(), one, team(), OPTIONS):
-        with serve(world(), two, team(), OPTIONS) as second:
-            second.answer("Which number has red?")
+    with Store.open(place) as one, Store.open(place) as two:
+        with serve(world(), one, team(), OPTIONS), serve(world(), two, team(), OPTIONS) as second:
+            answer = second.answer("Which number has red?")
+            look = RunWatch(two, second.run).look()
+            assert (look.backlog, f"{os.getpid()}" in look.leader) == (0, True)
             report = second.close("the questions ended")
+        two.add_feedback(AnswerFeedback(answer.episode, right=False))
+        look = RunWatch(two, report.run).look()
+        assert (look.backlog, look.leader) == (1, "")
         assert (report.kind, report.unjudged, report.stopped) == ("agent", 1, "the questions ended")
         assert report.usage["generator"].calls == 1 and f"{os.getpid()}" in report.notes[0]

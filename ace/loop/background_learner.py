@@ -8,6 +8,7 @@ counts as it was given; it is not learned from what the playbook has come to kno
 from __future__ import annotations
 
 import queue
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +34,7 @@ from ace.task.types import Environment, Episode, Sample, Verdict
 UNJUDGED = Verdict(False, 0.0, "no feedback yet")
 _AGAIN = Phase(PhaseKind.REPLAY, detail="feedback")  # of feedback on an answer that has been judged before
 _ALMOST = 0.99  # the most that a wrong answer scores
+_PAGE = 500  # rows of feedback that are read together
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
 
 
@@ -126,18 +128,8 @@ class BackgroundLearner:
         settings = self._run.settings
         if settings.behind or settings.feedback is not FeedbackKind.LABELS:
             return
-        store = self._run.store
-        name = self._run.task.name
-        if self._last_number is None:  # once, since that goes through all steps of the file
-            self._last_number = max((feedback.number for feedback in store.feedback(name)), default=0)
-            news = store.feedback(name, unlearned=True)
-        else:
-            news = store.feedback(name, after=self._last_number)
-        for feedback in news:
-            self._last_number = max(self._last_number or 0, feedback.number)
-        early, self._early = self._early, []
-        for feedback in (*early, *news):
-            episodes = store.episodes(ids=[feedback.episode])
+        for feedback in self._read_news():
+            episodes = self._run.store.episodes(ids=[feedback.episode])
             if not episodes:  # somebody else's agent is still at it
                 self._early.append(feedback)
                 continue
@@ -145,6 +137,19 @@ class BackgroundLearner:
             is_first = feedback.episode not in self._judged and judged.trial.feedback.passed is not None
             self._step(judged, ONLINE if is_first else _AGAIN, feedback)
             self._judged.add(feedback.episode)
+
+    def _read_news(self) -> Iterator[AnswerFeedback]:
+        """Yield what came too early and what has come since, and keep only some hundred rows in memory."""
+        store, name = self._run.store, self._run.task.name
+        early, self._early = self._early, []
+        yield from early
+        is_first = self._last_number is None  # then all steps of the playbook are gone over
+        newest = store.newest_feedback() if is_first else 0
+        last = self._last_number or 0
+        while page := store.feedback(name, after=last, unlearned=is_first, limit=_PAGE):
+            last = page[-1].number
+            yield from page
+        self._last_number = max(newest, last)
 
     def count_unjudged(self) -> int:
         """Return how many answers of this run nobody has given feedback on."""

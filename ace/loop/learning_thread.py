@@ -112,7 +112,7 @@ class LearningThread:
                 ):
                     if not leads:
                         return
-                    if not store.feedback(place.task.name, unlearned=True):
+                    if not store.count_unlearned(place.task.name):
                         continue  # another process has learned from it
                     stopped = self._learn(store)
                 if stopped is not None or self._seat.leaving.wait(pause):
@@ -129,9 +129,9 @@ class LearningThread:
         while True:
             news = []
             with self._problems.guard("look for feedback"):
-                newest = store.feedback(name, after=last or 0)
-                news = newest if last is not None else store.feedback(name, unlearned=True)
-                last = max((feedback.number for feedback in newest), default=last or 0)
+                newest = store.newest_feedback()
+                news = store.feedback(name, after=last or 0, unlearned=last is None, limit=1)
+                last = newest
             if news and not self._stop.is_set():
                 return True
             if self._seat.leaving.is_set():

@@ -182,7 +182,7 @@ class OnlineServer:
 
         What is being learned from is included.
         """
-        unlearned = len(self.store.feedback(self.task.name, unlearned=True))
+        unlearned = self.store.count_unlearned(self.task.name)
         return max(unlearned, self._waiting.unfinished_tasks if self.leads else 0)
 
     @property
@@ -275,7 +275,7 @@ class OnlineServer:
         leader = store.find_leader(self.task.name)
         if leader:
             notes.append(f"{leader} learns from feedback")
-        left = len(store.feedback(self.task.name, unlearned=True))
+        left = store.count_unlearned(self.task.name)
         if left:
             notes.append(f"feedback that nobody has learned from yet: {left}")
         report = Report(

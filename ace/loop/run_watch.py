@@ -164,7 +164,7 @@ class RunWatch:
         """
         began = time.monotonic()
         if began >= self._count_again:
-            self._backlog = len(self.store.feedback(task, unlearned=True))
+            self._backlog = self.store.count_unlearned(task)
             ended = time.monotonic()
             self._count_again = ended + max(_COUNTS, _REST * (ended - began))
         return self._backlog

@@ -17,7 +17,7 @@ from ace.store.process_mark import ProcessState, check_process, mark_process
 
 @contextmanager
 def lead_on_file(path: Path, branch: str, task: str) -> Iterator[None]:
-    """Alone learn from the feedback on a task on a branch of the file at `path`, until the block ends.
+    """Be the only one that learns from the feedback on a task on a branch of a file until the block ends.
 
     Raises StoreBusy, which says who does, and StoreUnwritable where the lock's file cannot be made.
     """
@@ -27,7 +27,6 @@ def lead_on_file(path: Path, branch: str, task: str) -> Iterator[None]:
     lock = FileLock(file)
     try:
         lock.acquire(timeout=0)
-        file.write_text(json.dumps(mark_process()), encoding="utf-8")
     except Timeout:
         who = find_leader(path, branch, task) or "Another process"
         raise StoreBusy(
@@ -36,13 +35,14 @@ def lead_on_file(path: Path, branch: str, task: str) -> Iterator[None]:
             path=str(path),
         ) from None
     except OSError as error:
-        lock.release()
         hint = "Check that you may write to its folder."
         raise StoreUnwritable(f"{file} could not be locked ({error}).", hint=hint, path=str(path)) from error
     try:
+        with suppress(OSError):  # some systems let nobody write to what is locked
+            file.write_text(json.dumps(mark_process()), encoding="utf-8")
         yield
     finally:
-        with suppress(OSError):  # it may be gone with its folder
+        with suppress(OSError):  # or it is gone with its folder
             file.write_text("", encoding="utf-8")
         lock.release()
 
