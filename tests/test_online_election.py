@@ -14,7 +14,7 @@ import pytest
 import ace
 from ace.errors import CapReached, LeadLost, StoreBusy
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.loop import serve
+from ace.loop import background_learner, serve
 from ace.loop.run_watch import RunWatch
 from ace.playbook import Vote
 from ace.store import AnswerFeedback, Store
@@ -23,7 +23,7 @@ from ace.store.store_database import parse_place
 from tests.fleet import OPTIONS, Member, list_learned, wait_until
 from tests.pace import patience
 from tests.postgres_server import as_anybody, shared_server
-from tests.world import LESSON, SECRET, client, says, team, world
+from tests.world import COLOURS, LESSON, SECRET, client, says, team, world
 
 TASK = world().name
 
@@ -259,3 +259,21 @@ def test_a_server_that_never_learns_reports_its_answers_and_who_learns(place: Pa
         assert (look.backlog, look.leader) == (1, "")
         assert (report.kind, report.unjudged, report.stopped) == ("agent", 1, "the questions ended")
         assert report.usage["generator"].calls == 1 and f"{os.getpid()}" in report.notes[0]
+
+
+def test_a_long_backlog_is_read_in_pages(place: Path | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of it was learned from before the rest came, and some comes meanwhile."""
+    monkeypatch.setattr(background_learner, "_PAGE", 2)
+    with Store.open(place) as store:
+        with serve(world(), store, team(), OPTIONS) as server:
+            episodes = [server.answer(f"Which number has {colour}?").episode for colour in COLOURS[:7]]
+        for episode in episodes[:6]:
+            store.add_feedback(AnswerFeedback(episode, right=True))
+        with serve(world(), store, team(), OPTIONS) as server:
+            server.feedback(episodes[6], right=True)
+        assert list_learned(store) == [1, 2, 3, 4, 5, 6, 7]
+        assert store.count_unlearned(TASK) == 0 and store.newest_feedback() == 7
+        store.add_feedback(AnswerFeedback(episodes[0], right=True))
+        assert [feedback.number for feedback in store.feedback(TASK, unlearned=True)] == [8]
+        assert [feedback.number for feedback in store.feedback(TASK, after=2, limit=3)] == [3, 4, 5]
+        assert store.count_unlearned("another") == 0
