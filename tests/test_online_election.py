@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -201,6 +202,16 @@ def test_a_file_has_a_leader_for_each_task_and_runs_that_share_it(tmp_path: Path
         assert second.find_leader("one") == ""
         with second.lead("one"):
             pass
+
+
+def test_both_ends_of_a_connection_ask_whether_the_other_is_there(address: str) -> None:
+    """Else a machine that is gone would lead for hours. What the address says about it stands."""
+    with Store.open(f"{address}&keepalives_idle=60") as store:
+        db: Any = store._db
+        names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        assert [db.execute(f"SHOW {name}").fetchone()[0] for name in names] == ["3", "1", "3", "6s"]
+        ours = db._raw.info.get_parameters()
+        assert (ours["keepalives_idle"], ours["keepalives_count"]) == ("60", "3")
 
 
 # The others of its kind
