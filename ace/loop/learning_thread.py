@@ -88,8 +88,8 @@ class LearningThread:
     def close(self, *, at_once: bool = False) -> None:
         """Learn from what waits, then end. After an error that is not tried again here.
 
-        Where another process learns, what waits is left to it. With `at_once` what waits stays in the store; a
-        call of a model is not waited for.
+        Where another process learns, what waits is left to it. With `at_once` what waits stays in the store,
+        and a call of a model is not waited for.
         """
         if at_once:
             self._stop.set()
