@@ -27,6 +27,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     store_database  what the store needs of a database; where a playbook is
     connection      opening a playbook, and what everything that has one open shares
     sqlite_connection  files: opening, transactions, errors
+    file_lead       which process learns from feedback in a file
     postgres        servers: the same, and the dialect
     schema          the tables, as migrations
     branch_tables   the third of these
