@@ -209,7 +209,7 @@ def test_both_ends_of_a_connection_ask_whether_the_other_is_there(address: str) 
     with Store.open(f"{address}&keepalives_idle=60") as store:
         db: Any = store._db
         names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
-        assert [db.execute(f"SHOW {name}").fetchone()[0] for name in names] == ["3", "1", "3", "6s"]
+        assert [db.execute(f"SHOW {name}").fetchone()[0] for name in names] == ["3", "1", "3", "6000"]
         ours = db._raw.info.get_parameters()
         assert (ours["keepalives_idle"], ours["keepalives_count"]) == ("60", "3")
 
