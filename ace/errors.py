@@ -17,6 +17,7 @@
     │   ├── NotAPlaybook            another kind of file, or a damaged one
     │   ├── NewerSchema             written by a later release
     │   ├── StoreBusy               another process holds the write lock
+    │   │   └── LeadLost            another process learns in the place of this one
     │   ├── StoreConflict           the head moved and the edits touch the same bullets
     │   │   └── MergeConflict           two branches changed the same bullets
     │   ├── StoreUnwritable         read-only or full disk
@@ -186,6 +187,13 @@ class StoreBusy(StoreError):
     """Report that another process held the write lock for longer than the time-out.
 
     Nothing was written, so the same may be tried again.
+    """
+
+
+class LeadLost(StoreBusy):
+    """Report that another process learns, or has learned, in the place of one whose connection was lost.
+
+    Nothing was written. What was reported waits in the playbook for whoever learns next.
     """
 
 

@@ -242,7 +242,7 @@ class Settings:
         bool, About("Learn in a background thread, so that answers do not wait.", (Command.ONLINE,))
     ] = False
     waiting: Annotated[
-        int, About("Answers that background learning may lag behind before they wait.", STREAMS, least=1)
+        int, About("With --behind: answers that may wait to be learned from.", (Command.ONLINE,), least=1)
     ] = 16
 
     def __post_init__(self) -> None:

@@ -354,7 +354,7 @@ def test_a_slow_model_is_never_waited_for(store: Store) -> None:
         assert gate.wait(patience(30))
         return [LINE]
 
-    with ace.learner(store, World(lessons=slow), waiting=1) as learner:
+    with ace.learner(store, World(lessons=slow)) as learner:
         for number in range(30):
             with learner.episode(f"Question {number}?") as episode:
                 episode.finish("3", right=False)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ace.store import Store
 
 _EVERY = 0.5  # seconds between two looks
+_NEWEST = 20  # runs among which one is looked for that learns: servers that stand by have one each
 _SILENT = 120.0  # seconds without a call, after which one is printed where the process cannot be seen
 _LOST = 3_600.0  # seconds without a call, after which a run of such a process is followed no longer
 _BOUNDED = ("learn", "eval")  # kinds of runs that go from call to call; others wait for questions
@@ -63,15 +64,26 @@ def watch(
         playbook = read_place(target)
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         if number is None:
-            newest = store.run_summaries(limit=1)
-            if not newest:
-                raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
-            number = newest[0].id
+            number = _choose_run(store)
         looks = _look_until_the_end(store, number)
         last = _print_lines(store, looks) if json else _draw(store, looks)
     code = _EXIT.get(last.state.value, 1)
     if code:
         raise typer.Exit(code)
+
+
+def _choose_run(store: Store) -> int:
+    """Return the newest run that goes on and learns, or else the newest. Raises UnknownVersion for none."""
+    from ace.store.process_mark import ProcessState, check_process
+
+    runs = store.run_summaries(limit=_NEWEST)
+    if not runs:
+        raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
+    for run in reversed(runs):
+        process = check_process(store.run(run.id).config.get("process"))
+        if run.status == "running" and run.kind != "agent" and process is not ProcessState.GONE:
+            return run.id
+    return runs[-1].id
 
 
 def _look_until_the_end(store: Store, number: int) -> Iterator[RunLook]:
@@ -107,21 +119,26 @@ def _draw(store: Store, looks: Iterator[RunLook]) -> RunLook:
     look = next(looks)
     run = look.run
     note(f"run {run.id} of {store.path}: {run.kind} {run.task}, since {run.started}")
-    drawn: dict[str, tuple[int, int]] = {}  # phase -> how far it was when it was drawn last
+    drawn: dict[str, tuple[int, int, int]] = {}  # phase -> how far it was when it was drawn last
+    leader = ""  # as it was printed last
     with progress() as show:
         while True:
+            if look.leader != leader:
+                leader = look.leader
+                note(f"{leader or 'nobody'} learns; feedback that waits: {look.backlog}")
             if look.lessons:
                 show.show_lessons(look.lessons)
             show.show_left(look.left)
             for phase in look.phases:
                 is_newest = phase is look.phases[-1]
-                mark = (phase.done, look.totals.calls if is_newest else 0)
+                mark = (phase.done, *((look.totals.calls, look.backlog) if is_newest else (0, 0)))
                 if drawn.get(phase.phase) == mark:
                     continue
                 drawn[phase.phase] = mark
                 words = [f"{phase.right} of {phase.done} right"] if phase.done else []
                 if is_newest:
                     words += [f"{look.bullets} bullets", f"{look.totals.calls} calls"]
+                    words += [f"{look.backlog} to learn from"] if look.backlog else []
                 show(phase.phase, phase.done, phase.total, ", ".join(words))
             following = next(looks, None)
             if following is None:
@@ -155,6 +172,8 @@ def _print_lines(store: Store, looks: Iterator[RunLook]) -> RunLook:
             "bullets": look.bullets,
             "calls": look.totals.calls,
             "tokens": look.totals.tokens,
+            "leader": look.leader,
+            "backlog": look.backlog,
         }
         if event != printed:
             printed = event

@@ -88,6 +88,7 @@ class Meter:
         self.caps = caps or Caps()
         self._clock = clock
         self._lock = threading.RLock()
+        self._under_way = 0
         self.begin_run()
 
     def begin_run(
@@ -100,8 +101,8 @@ class Meter:
         """
         self.journal = journal
         self._started = self._clock() - seconds
-        self._usage: dict[str, Usage] = dict(spent or {})
-        self._under_way = 0
+        with self._lock:  # requests of other threads may be under way, and end in this run
+            self._usage: dict[str, Usage] = dict(spent or {})
         self.begin_step(0, "")
 
     def begin_step(self, number: int, phase: str) -> None:

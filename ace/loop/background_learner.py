@@ -8,7 +8,7 @@ counts as it was given; it is not learned from what the playbook has come to kno
 from __future__ import annotations
 
 import queue
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +16,7 @@ from functools import partial
 from ace.errors import AceError, CapReached, ContextError
 from ace.loop import steps
 from ace.loop.answer_stream import ONLINE, AnswerStream
+from ace.loop.election import Seat
 from ace.loop.lab import RunStopped, locate_label
 from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
@@ -24,8 +25,6 @@ from ace.runs.records import AnswerFeedback
 from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
 from ace.settings import FeedbackKind
-from ace.store import Store
-from ace.store.store_database import Place
 from ace.task.environments.scorers import score_exact
 from ace.task.guarded_scoring import score_attempt
 from ace.task.samples import find_twin, with_label
@@ -35,6 +34,7 @@ from ace.task.types import Environment, Episode, Sample, Verdict
 UNJUDGED = Verdict(False, 0.0, "no feedback yet")
 _AGAIN = Phase(PhaseKind.REPLAY, detail="feedback")  # of feedback on an answer that has been judged before
 _ALMOST = 0.99  # the most that a wrong answer scores
+_PAGE = 500  # rows of feedback that are read together
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
 
 
@@ -45,10 +45,7 @@ class FeedbackCame:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Says that nothing more will come."""
-
-    stopped: str = ""
-    """Why the answers ended early; "" if they did not."""
+    """Says that nothing more will come, which the seat says as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,45 +66,22 @@ Item = Judged | FeedbackCame | Ended
 """Reaches the learner through its queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """Connects a server and its learner."""
+def learn_behind(parts: RunParts, waiting: queue.Queue[Item], seat: Seat) -> Report:
+    """Learn in a run of its own from what comes until it ends, and return the report of the run.
 
-    waiting: queue.Queue[Item]
-    """What is left to learn from, oldest first; it has room for so many (the setting of that name)."""
-
-    started: Future[int]
-    """Becomes the number of the run, or the error that ended the learner before."""
-
-    learned: Future[Report]
-    """Becomes the report of the run, or the error that ended the learner before."""
-
-
-def learn_behind(parts: RunParts, path: Place, branch: str, inbox: Inbox) -> None:
-    """Live the thread's whole life. The run's number, its report, or what ended it, go to the inbox.
-
-    `path` is the playbook file that the server has open, in which `branch` is learned on. A cap ends the run
-    cleanly, with a report. Nothing is raised.
+    `parts.store` belongs to this thread, and leads. `waiting` holds what is left to learn from, oldest first.
+    The run's number goes to the seat. A cap ends the run cleanly, with a report. Raises what ended it early.
     """
-    try:
-        with (
-            Store.open(path, branch=branch) as store,
-            store.lead(),
-            start_run("online", replace(parts, store=store)) as run,
-        ):
-            inbox.started.set_result(run.id)
-            learner, stopped = BackgroundLearner(run), ""
-            try:
-                stopped = learner.work_off(inbox.waiting)
-            except CapReached as cap:
-                stopped = str(cap)
-            unjudged = learner.count_unjudged()
-            report = finish(run, PhaseKind.ONLINE, stopped=stopped, unjudged=unjudged)
-        inbox.learned.set_result(report)
-    except BaseException as error:  # for the thread that waits for it
-        for future in (inbox.started, inbox.learned):
-            if not future.done():
-                future.set_exception(error)
+    with start_run("online", parts) as run:
+        seat.run = run.id
+        seat.taken.set()
+        learner, stopped = BackgroundLearner(run), ""
+        try:
+            stopped = learner.work_off(waiting, seat)
+        except CapReached as cap:
+            stopped = str(cap)
+        unjudged = learner.count_unjudged()
+        return finish(run, PhaseKind.ONLINE, stopped=stopped, unjudged=unjudged)
 
 
 class BackgroundLearner:
@@ -120,23 +94,26 @@ class BackgroundLearner:
         self._judged_here = 0  # of those: answers of this run
         self._early: list[AnswerFeedback] = []  # on episodes that have not ended
 
-    def work_off(self, waiting: queue.Queue[Item]) -> str:
+    def work_off(self, waiting: queue.Queue[Item], seat: Seat) -> str:
         """Learn from what comes until it ends; return why it ended early, if it did.
 
-        When nothing comes, it is time to look at the file. Raises RunStopped when the run was ended from
-        outside, CapReached when a cap ends it.
+        When nothing comes, it is time to look at the store. Raises RunStopped when the run was ended from
+        outside, CapReached when a cap ends it, and LeadLost when others learn in its place.
         """
         self.look()
         while not self._run.parts.stop.is_set():
             try:
                 item = waiting.get(timeout=_LOOKS)
             except queue.Empty:
+                is_last = seat.leaving.is_set()  # a learner that lost its lead may have taken what said so
                 self.look()
+                if is_last:
+                    return seat.stopped
                 continue
             match item:
-                case Ended(stopped):
+                case Ended():
                     self.look()
-                    return stopped
+                    return seat.stopped
                 case FeedbackCame():
                     self.look()
                 case Judged():
@@ -152,18 +129,8 @@ class BackgroundLearner:
         settings = self._run.settings
         if settings.behind or settings.feedback is not FeedbackKind.LABELS:
             return
-        store = self._run.store
-        name = self._run.task.name
-        if self._last_number is None:  # once, since that goes through all steps of the file
-            self._last_number = max((feedback.number for feedback in store.feedback(name)), default=0)
-            news = store.feedback(name, unlearned=True)
-        else:
-            news = store.feedback(name, after=self._last_number)
-        for feedback in news:
-            self._last_number = max(self._last_number or 0, feedback.number)
-        early, self._early = self._early, []
-        for feedback in (*early, *news):
-            episodes = store.episodes(ids=[feedback.episode])
+        for feedback in self._read_news():
+            episodes = self._run.store.episodes(ids=[feedback.episode])
             if not episodes:  # somebody else's agent is still at it
                 self._early.append(feedback)
                 continue
@@ -173,6 +140,19 @@ class BackgroundLearner:
             if feedback.episode not in self._judged:
                 self._judged.add(feedback.episode)
                 self._judged_here += feedback.run == self._run.id
+
+    def _read_news(self) -> Iterator[AnswerFeedback]:
+        """Yield what came too early and what has come since, and keep only some hundred rows in memory."""
+        store, name = self._run.store, self._run.task.name
+        early, self._early = self._early, []
+        yield from early
+        is_first = self._last_number is None  # then all steps of the playbook are gone over
+        newest = store.newest_feedback() if is_first else 0
+        last = self._last_number or 0
+        while page := store.feedback(name, after=last, unlearned=is_first, limit=_PAGE):
+            last = page[-1].number
+            yield from page
+        self._last_number = max(newest, last)
 
     def count_unjudged(self) -> int:
         """Return how many answers of this run nobody has given feedback on."""

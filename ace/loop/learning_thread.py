@@ -10,15 +10,16 @@ import os
 import platform
 import queue
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
+from ace.errors import LeadLost, StoreUnreachable
 from ace.llm.role_models import RoleModels
-from ace.loop.background_learner import Ended, FeedbackCame, Inbox, Item, learn_behind
+from ace.loop.background_learner import Ended, FeedbackCame, Item, learn_behind
+from ace.loop.election import Seat, lead_in_turn
 from ace.loop.learner_problems import ProblemList
 from ace.loop.own_episode import read_unfinished
 from ace.loop.progress import Progress
@@ -73,7 +74,7 @@ class LearningThread:
         self._place = place
         self._problems = problems
         self._waiting: queue.Queue[Item] = queue.Queue()
-        self._closing = Event()
+        self._seat = Seat()
         self._stop = Event()
         self.reports: list[Report] = []
         self._thread = Thread(target=self._live, name="learner", daemon=True)
@@ -87,11 +88,12 @@ class LearningThread:
     def close(self, *, at_once: bool = False) -> None:
         """Learn from what waits, then end. After an error that is not tried again here.
 
-        With `at_once` what waits stays in the file; a call of a model is not waited for.
+        Where another process learns, what waits is left to it. With `at_once` what waits stays in the store,
+        and a call of a model is not waited for.
         """
         if at_once:
             self._stop.set()
-        self._closing.set()
+        self._seat.leaving.set()
         self._waiting.put(Ended())
         self._thread.join(timeout=2.0 if at_once else None)
 
@@ -103,8 +105,18 @@ class LearningThread:
                 settle_episodes(store)
             pause = _PAUSE
             while self._wait(store):
-                stopped = self._learn(store)
-                if stopped is not None or self._closing.wait(pause):
+                stopped = None
+                with (
+                    self._problems.guard("learn"),
+                    suppress(LeadLost, StoreUnreachable),
+                    lead_in_turn(store, place.task.name, self._seat) as leads,
+                ):
+                    if not leads:
+                        return
+                    if not store.count_unlearned(place.task.name):
+                        continue  # another process has learned from it
+                    stopped = self._learn(store)
+                if stopped is not None or self._seat.leaving.wait(pause):
                     return
                 pause = min(2 * pause, _LONGEST)
 
@@ -118,21 +130,21 @@ class LearningThread:
         while True:
             news = []
             with self._problems.guard("look for feedback"):
-                newest = store.feedback(name, after=last or 0)
-                news = newest if last is not None else store.feedback(name, unlearned=True)
-                last = max((feedback.number for feedback in newest), default=last or 0)
+                newest = store.newest_feedback()
+                news = store.feedback(name, after=last or 0, unlearned=last is None, limit=1)
+                last = newest
             if news and not self._stop.is_set():
                 return True
-            if self._closing.is_set():
+            if self._seat.leaving.is_set():
                 return False
             with suppress(queue.Empty):
                 self._waiting.get(timeout=_LOOKS)
 
     def _learn(self, store: Store) -> str | None:
-        """Learn in a run until it ends; return why a cap ended it, "" where none did, None after an error."""
-        inbox = Inbox(waiting=self._waiting, started=Future(), learned=Future())
-        if self._closing.is_set():
-            self._waiting.put(Ended())  # which may have been taken while it waited
+        """Learn in a run until it ends; return why a cap ended it, "" where none did, None after an error.
+
+        Raises LeadLost and StoreUnreachable where others may learn in its place.
+        """
         place = self._place
         try:
             with place.connect() as models:
@@ -145,11 +157,14 @@ class LearningThread:
                     stop=self._stop,
                 )
                 # Nothing of the caller's context is seen there: no call of a model is the agent's.
-                Context().run(learn_behind, parts, place.path, place.branch, inbox)
-                report = inbox.learned.result()
+                report = Context().run(learn_behind, parts, self._waiting, self._seat)
+        except LeadLost:
+            raise
         except Exception as error:
             if not self._stop.is_set():
                 self._problems.add("learn", error)
+            if isinstance(error, StoreUnreachable):
+                raise
             return None
         self.reports.append(report)
         if report.stopped:

@@ -4,43 +4,42 @@
         answer = server.answer("How many parcels were refused?")
         server.feedback(answer.episode, right=False, expected="12")
 
-An answer is in the file when it is given, and feedback when `feedback` returns: whatever happens later, a
-later serving of the same task learns from what is left. A store belongs to one thread, so the learner opens
-its own (see `ace.loop.background_learner`).
+An answer is in the store when it is given, and feedback when `feedback` returns: whatever happens later, a
+later serving of the same task learns from what is left. Of several servers of a task on one playbook, one
+learns, and the others stand by (`ace.loop.election`). A store belongs to one thread, so the learner opens its
+own (see `ace.loop.background_learner`).
 """
 
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from ace.errors import InputError
+from ace.errors import InputError, LeadLost, StoreError, StoreUnreachable
 from ace.llm.meter import mark_calls
 from ace.llm.role_models import RoleModels
 from ace.loop.answer_stream import ONLINE
-from ace.loop.background_learner import (
-    UNJUDGED,
-    Ended,
-    FeedbackCame,
-    Inbox,
-    Item,
-    Judged,
-    learn_behind,
-)
+from ace.loop.background_learner import UNJUDGED, Ended, FeedbackCame, Item, Judged, learn_behind
 from ace.loop.contexts import build_contexts
+from ace.loop.election import Seat, lead_in_turn
 from ace.loop.lab import SampleBench, Workplace
 from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts
 from ace.playbook.model import Playbook
 from ace.runs.answer_feedback import read_feedback
+from ace.runs.cost import sum_usage_by_role
 from ace.runs.drift import make_drift_detector
 from ace.runs.report import Report
 from ace.settings import FeedbackKind, Settings
 from ace.store import Store
+from ace.store.process_mark import mark_process
 from ace.task.guarded_scoring import observe_attempt
 from ace.task.samples import find_twin
 from ace.task.types import Failure, Outcome, Sample, Task
@@ -66,11 +65,11 @@ class OnlineServer:
     """Answers with the newest playbook, in the thread that opened its store. Make it with `serve`."""
 
     def __init__(self, parts: RunParts) -> None:
-        """Begin, and return once the learner has begun its run. Raises what kept it from doing so."""
+        """Begin, and return once the learner learns or stands by. Raises what kept it from both."""
         self.task = parts.task
         """What it serves."""
         self.store = parts.store
-        """The file that answers and feedback go to."""
+        """The playbook that answers and feedback go to."""
         self._parts = parts
         self._contexts = build_contexts(parts.task, parts.store, parts.models, parts.settings)
         self._place = Workplace(
@@ -81,18 +80,30 @@ class OnlineServer:
             parts.stop,
         )
         self._answers = 0
-        self._inbox = Inbox(
-            waiting=queue.Queue[Item](parts.settings.waiting), started=Future(), learned=Future()
-        )
+        self._waiting = queue.Queue[Item](parts.settings.waiting)
+        self._seat = Seat()
+        self._own_run = self._own_answers = 0  # while another process learned: the run, and how many
+        self._learned: Future[Report] = Future()
+        self._journals = ExitStack()
         self._thread = Thread(
-            target=learn_behind,
-            args=(parts, parts.store.path, parts.store.branch_name, self._inbox),
+            target=self._live,
             name="learner",
             daemon=True,  # a call to a model that hangs must not keep the process
         )
         self._thread.start()
-        self.run: int = self._inbox.started.result()
-        """The number of its run."""
+        self._seat.taken.wait()
+        if not self._seat.run:
+            self._learned.result()  # the error
+
+    @property
+    def run(self) -> int:
+        """Return the run that its answers belong to: the learner's, or its own while another learns."""
+        return self._seat.run
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether this server learns. Otherwise another process does, or an error or a cap ended it."""
+        return self._seat.leads
 
     def answer(self, question: str | Sample) -> ServedAnswer:
         """Answer with the playbook as it is now. The answer is in the file before it is returned.
@@ -129,8 +140,8 @@ class OnlineServer:
     ) -> None:
         """Record what became of an answer: sooner, later, or never. It is in the file when this returns.
 
-        It waits while the learner is `waiting` answers behind. `score` is from 0 to 1, where 1 is right;
-        `expected` is the right answer, `text` anything else worth knowing, `author` whose word it is. Raises
+        It does not wait, however long the backlog is. `score` is from 0 to 1, where 1 is right; `expected` is
+        the right answer, `text` anything else worth knowing, `author` whose word it is. Raises
         InputError where none of them says anything, or one cannot be used; UnknownVersion for an episode that
         is not in the file.
         """
@@ -138,7 +149,9 @@ class OnlineServer:
         if row is None:
             raise InputError("It says nothing.", hint="Give right, score, expected or text.")
         self.store.add_feedback(row)
-        self._put(FeedbackCame())
+        if self.leads:
+            with suppress(queue.Full):  # then the learner looks anyway
+                self._waiting.put_nowait(FeedbackCame())
 
     def examine(self, sample: Sample) -> None:
         """Answer a sample whose right answer the task knows: scored at once, learned from behind.
@@ -154,21 +167,28 @@ class OnlineServer:
     def close(self, stopped: str = "") -> Report:
         """Learn from what waits, then end the run and return its report.
 
-        `stopped` says why the answers ended early, for the report. Raises what ended the learner early.
-        Closing twice is fine.
+        `stopped` says why the answers ended early, for the report. Where another process learns, what waits
+        is left to it, and the report is that of the answers alone, of kind "agent". Raises what ended the
+        learner early. Closing twice is fine.
         """
-        self._put(Ended(stopped))
-        return self._inbox.learned.result()
+        self._seat.stopped = stopped
+        self._seat.leaving.set()
+        self._put(Ended())
+        return self._learned.result()
 
     @property
     def behind(self) -> int:
-        """Return how much is left to learn from, what is being learned from included; 0 once it has ended."""
-        return 0 if self.ended else self._inbox.waiting.unfinished_tasks
+        """Return how much feedback on the task is left to learn from, whoever took it; it is counted anew.
+
+        What is being learned from is included.
+        """
+        unlearned = self.store.count_unlearned(self.task.name)
+        return max(unlearned, self._waiting.unfinished_tasks if self.leads else 0)
 
     @property
     def ended(self) -> bool:
         """Tell whether the learner has stopped: an error or a cap. Answers and feedback are still kept."""
-        return self._inbox.learned.done()
+        return self._learned.done()
 
     def __enter__(self) -> Self:
         return self
@@ -179,8 +199,102 @@ class OnlineServer:
         if kind is None:
             self.close()
             return
-        self._parts.stop.set()  # what waits is in the file
+        self._parts.stop.set()  # what waits is in the store
+        self._seat.leaving.set()
         self._thread.join(timeout=2.0)
+
+    def _live(self) -> None:
+        """Live the whole life of the learner's thread, with a store of its own. Nothing is raised.
+
+        What the settings have learned from at once (`behind`) is nobody else's: then it does not stand by.
+        """
+        parts, seat = self._parts, self._seat
+        place, branch = parts.store.path, parts.store.branch_name
+        learn_while_leading = partial(learn_behind, waiting=self._waiting, seat=seat)
+        try:
+            with Store.open(place, branch=branch) as store:
+                parts = replace(parts, store=store)
+                if parts.settings.behind:
+                    with store.lead():
+                        seat.leads = True
+                        report = learn_while_leading(parts)
+                else:
+                    report = self._learn_in_turn(parts, learn_while_leading)
+            self._learned.set_result(report)
+        except BaseException as error:  # for the thread that waits for it
+            if self._own_run:
+                with suppress(StoreError), Store.open(place, branch=branch) as store:
+                    store.finish_run(self._own_run, "interrupted", None)
+            self._learned.set_exception(error)
+        finally:
+            seat.leads = False
+            seat.taken.set()
+            self._journals.close()
+
+    def _learn_in_turn(self, parts: RunParts, learn: Callable[[RunParts], Report]) -> Report:
+        """Learn whenever it is this process's turn; return the report of its learner, or else of its answers.
+
+        `learn` does a turn, and returns once nothing more will come. Raises what ended the learner, or the
+        last loss of the lead where the server stays away.
+        """
+        seat, report, lost = self._seat, None, None
+        stand_by = partial(self._stand_by, parts.store)
+        while report is None:
+            try:
+                with lead_in_turn(parts.store, parts.task.name, seat, stand_by) as leads:
+                    if not leads:
+                        break
+                    report = learn(replace(parts, goes_on=seat.run > 0))
+            except (LeadLost, StoreUnreachable) as error:
+                lost = error
+        own = self._end_own_run(parts.store) if self._own_run else None
+        report = report or own
+        if report is None:
+            raise lost or StoreUnreachable(f"{parts.store.path} does not answer.")
+        return report
+
+    def _stand_by(self, store: Store) -> None:
+        """Have answers belong to a run of their own from now on. Called by the learner's thread."""
+        models = self._parts.models
+        if not self._own_run:
+            config = {"branch": store.branch_name, "models": dict(models.models), "process": mark_process()}
+            self._own_run = store.start_run("agent", self.task.name, config)
+            journal = self._journals.enter_context(closing(store.call_journal(self._own_run)))
+            if self._seat.run:
+                models.meter.journal = journal
+            else:
+                models.meter.begin_run(journal)
+        self._seat.run = self._own_run
+
+    def _end_own_run(self, store: Store) -> Report:
+        """Write the report of the answers that were given while another process learned, and return it."""
+        run, stopped = self._own_run, self._seat.stopped
+        judged = {feedback.episode for feedback in store.feedback(self.task.name) if feedback.run == run}
+        head = store.head().number
+        notes = []
+        leader = store.find_leader(self.task.name)
+        if leader:
+            notes.append(f"{leader} learns from feedback")
+        left = store.count_unlearned(self.task.name)
+        if left:
+            notes.append(f"feedback that nobody has learned from yet: {left}")
+        report = Report(
+            kind="agent",
+            task=self.task.name,
+            model=self._parts.models.generator.model,
+            models=self._parts.models.models,
+            playbook=str(store.path),
+            bullets=len(store.checkout(head)),
+            seconds=self._parts.models.meter.seconds,
+            usage=sum_usage_by_role(store.calls(run)),
+            run=run,
+            selected=head,
+            stopped=stopped,
+            unjudged=max(self._own_answers - len(judged), 0),
+            notes=tuple(notes),
+        )
+        store.finish_run(run, "capped" if stopped else "done", report.to_json())
+        return report
 
     def _open_bench(self, sample: Sample) -> tuple[Playbook, SampleBench]:
         """Return what it is answered with, and where it is recorded. Each answer has a purpose of its own."""
@@ -190,17 +304,18 @@ class OnlineServer:
         return self.store.checkout(version), SampleBench(self._place, version, ONLINE, purpose)
 
     def _keep(self, bench: SampleBench) -> None:
-        """Write the attempts of a bench to the file. The playbook stays as it is."""
-        commit = self.store.commit(
-            (), author="generator", reason="served", run=self.run, episodes=bench.episodes
-        )
+        """Write the attempts of a bench to the store. The playbook stays as it is."""
+        run = self.run
+        commit = self.store.commit((), author="generator", reason="served", run=run, episodes=bench.episodes)
+        if run == self._own_run:
+            self._own_answers += 1
         self._contexts.keep_vectors(commit.playbook)  # what was computed of a question is not kept for ever
 
     def _put(self, item: Item) -> None:
         """Hand an item to the learner. Wait for room, as long as somebody makes room."""
-        while not self._inbox.learned.done():
+        while not self._learned.done():
             try:
-                self._inbox.waiting.put(item, timeout=_LOOKS)
+                self._waiting.put(item, timeout=_LOOKS)
             except queue.Full:
                 continue
             return

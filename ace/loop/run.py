@@ -15,6 +15,7 @@ from threading import Event
 
 from ace.agent import connect_agent
 from ace.errors import CapReached, StoreConflict, StoreError
+from ace.llm.client import Usage
 from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts
@@ -112,6 +113,9 @@ class RunParts:
     stop: Event = field(default_factory=Event)
     """Set to end the run from another thread: attempts that have not begun never do."""
 
+    goes_on: bool = False
+    """Whether what the meter of the models has counted before the run counts towards the caps, too."""
+
     def __post_init__(self) -> None:
         agent = connect_agent(self.task, self.models.generator)
         if agent is not None and agent.model != self.models.generator.model:
@@ -163,7 +167,11 @@ class Run:
         calls = self.store.calls(self.id)
         reported = float((record.report or {}).get("seconds", 0))
         seconds = max(reported, measure_working_time(calls, self._journal.values()))
-        self.models.meter.begin_run(self.call_journal, spent=sum_usage_by_role(calls), seconds=seconds)
+        spent = sum_usage_by_role(calls)
+        if parts.goes_on:
+            for role, usage in self.models.meter.usage.items():
+                spent[role] = spent.get(role, Usage()) + usage
+        self.models.meter.begin_run(self.call_journal, spent=spent, seconds=seconds)
         self.budget = LearningBudget(self.settings.calls, calls)
         self.method: Method = contexts.method
         lab = self.lab(Phase(PhaseKind.BEFORE))

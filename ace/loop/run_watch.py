@@ -19,6 +19,10 @@ from ace.runs.time_left import TimeEstimate, TimeLeft, plan_run
 from ace.store import Store
 from ace.store.process_mark import ProcessState, check_process
 
+_SERVED = ("online", "agent")  # kinds of runs whose answers may get feedback
+_COUNTS = 1.0  # seconds at least between two counts of the feedback that waits
+_REST = 20.0  # times as long as it took, a count waits for the next
+
 
 class RunState(StrEnum):
     """Say how a run stands. All but RUNNING and the last two are what it has written itself."""
@@ -75,6 +79,12 @@ class RunLook:
     process: ProcessState
     """Whether its process is there, as far as this machine can tell."""
 
+    leader: str
+    """Which process learns from feedback on its task, for people; "" where none does."""
+
+    backlog: int
+    """How much feedback on its task nobody has learned from yet, whoever took it."""
+
 
 @dataclass(slots=True)
 class RunWatch:
@@ -91,6 +101,8 @@ class RunWatch:
     _phases: dict[str, PhaseProgress] = field(default_factory=dict)
     _left: TimeLeft = field(default_factory=TimeLeft)
     _lessons: LessonFold = field(default_factory=LessonFold)
+    _backlog: int = 0
+    _count_again: float = 0.0  # when, by the clock that never jumps
 
     def look(self) -> RunLook:
         """Return how the run stands now.
@@ -111,6 +123,7 @@ class RunWatch:
         state = RunState(run.status)
         if state is RunState.RUNNING:
             state = _ENDED.get(process, state)
+        is_served = run.kind in _SERVED
         now = time.time()
         began = datetime.fromisoformat(run.started).timestamp()
         return RunLook(
@@ -123,6 +136,8 @@ class RunWatch:
             left=self._left.estimate(now) if state is RunState.RUNNING else None,
             silence=max(0.0, now - max(calls.last, began)),
             process=process,
+            leader=self.store.find_leader(run.task) if is_served else "",
+            backlog=self._count_backlog(run.task) if is_served else 0,
         )
 
     def _take(self, step: StepRecord, totals: dict[str, int]) -> list[ProvenLesson]:
@@ -145,3 +160,15 @@ class RunWatch:
             self._left.observe(name, progress.done, progress.total, step.started + step.seconds)
         self._step = step.number
         return lessons
+
+    def _count_backlog(self, task: str) -> int:
+        """Return how much feedback on a task nobody has learned from. It is counted anew now and then.
+
+        All steps of the playbook are gone over for it, which takes longer the more there are.
+        """
+        began = time.monotonic()
+        if began >= self._count_again:
+            self._backlog = self.store.count_unlearned(task)
+            ended = time.monotonic()
+            self._count_again = ended + max(_COUNTS, _REST * (ended - began))
+        return self._backlog

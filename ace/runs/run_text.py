@@ -39,7 +39,7 @@ def render_report(
     the number of characters in a line of a bullet's text.
     """
     blocks = [_render_scores(report)]
-    if report.kind != "eval":
+    if report.kind not in ("eval", "agent"):  # neither learns
         blocks.append(_render_learned(report, width))
     if report.usage:
         rows = list(report.usage.items())
@@ -141,8 +141,8 @@ def _render_scores(report: Report) -> str:
             lines.append(f"  the last {report.recent.total}: {format_score(report.recent)}")
         for answers in report.changes:
             lines.append(f"  worse after {answers} answers: a change was found, and what was known reopened")
-        if report.unjudged:
-            lines.append(f"  {format_count(report.unjudged, 'answer')} without feedback so far")
+    if report.unjudged:
+        lines.append(f"  {format_count(report.unjudged, 'answer')} without feedback so far")
     if report.skipped:
         attempts = format_count(report.skipped, "recorded attempt")
         lines.append(f"  left out: {attempts} at samples held out for validation or test")

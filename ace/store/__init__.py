@@ -29,6 +29,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     connection      opening a playbook, and what everything that has one open shares
     sqlite_connection  files: opening, transactions, errors
     sqlite_errors   SQLite's errors as ours, for all kinds of files
+    file_lead       which process learns from feedback in a file
     postgres        servers: the same, and the dialect
     schema          the tables, as migrations
     branch_tables   the third of these

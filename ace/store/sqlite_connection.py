@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from json import JSONDecodeError
 from pathlib import Path
 
-from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError
-from ace.store import schema
+from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
+from ace.store import file_lead, schema
 from ace.store.integrity import foreign, seals
 from ace.store.sqlite_errors import ErrorKind, convert_error, list_machine_errors
 from ace.store.sqlite_text import read_column
@@ -193,9 +193,16 @@ class PlaybookConnection(sqlite3.Connection):
                 return True
         return False
 
-    def lead(self, branch: str) -> AbstractContextManager[None]:
-        """Let anybody learn: who shares a file is on one machine, and sees the others."""
-        return nullcontext()
+    def lead(self, place: Path, branch: str, task: str) -> AbstractContextManager[None]:
+        """Be the only one that learns from the feedback on a task until the block ends.
+
+        Without a task anybody may learn: who shares a file is on one machine, and sees the others.
+        """
+        return file_lead.lead_on_file(place, branch, task) if task else nullcontext()
+
+    def find_leader(self, place: Path, branch: str, task: str) -> str:
+        """Return which process learns from the feedback on a task, for people; "" for none."""
+        return file_lead.find_leader(place, branch, task)
 
     def copy_to(self, target: Path) -> None:
         """Copy one moment of the file to another, which has no files beside it."""

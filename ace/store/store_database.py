@@ -171,8 +171,15 @@ class Database(Sql, Protocol):
     def wait_for_change(self, seconds: float) -> bool:
         """Wait until another connection has committed, and return whether one has."""
 
-    def lead(self, branch: str) -> AbstractContextManager[None]:
-        """Be the only learner on a branch until the block ends. Raises StoreBusy where there is one."""
+    def lead(self, place: Any, branch: str, task: str) -> AbstractContextManager[None]:
+        """Be the only one that learns from the feedback on a task, on a branch, until the block ends.
+
+        Without a task, be the only learner on the branch at all, if the database has such a lock. Raises
+        StoreBusy where there is one.
+        """
+
+    def find_leader(self, place: Any, branch: str, task: str) -> str:
+        """Return who learns from the feedback on a task, for people; "" for nobody."""
 
     def copy_to(self, target: Path) -> None:
         """Write a copy of one moment of the whole playbook to a file that does not exist."""

@@ -35,7 +35,7 @@ from ace.store.connection import OpenFile
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
-from ace.store.sqlite_text import now, parse_strings, read_column, to_json
+from ace.store.sqlite_text import now, parse_strings, to_json
 from ace.store.store_database import Database
 from ace.task.types import Episode
 
@@ -46,15 +46,14 @@ _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
 _REASONS = {reason.value: reason for reason in Reason}
 _FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created, score, unjudged
-FROM feedback WHERE id > :after
-AND (CAST(:task AS TEXT) IS NULL OR run IN (SELECT id FROM runs WHERE task = :task))
-ORDER BY id"""
+FROM feedback WHERE id > ? AND (CAST(? AS TEXT) IS NULL OR run IN (SELECT id FROM runs WHERE task = ?))"""
+# The payload of a step names the feedback that was learned from.
+_UNLEARNED = """AND id IN (SELECT id FROM feedback
+EXCEPT SELECT CAST(value AS BIGINT) FROM steps, json_each(steps.payload, '$.feedback'))"""
 _TOTALS = """SELECT coalesce(sum(calls), 0), coalesce(sum(prompt_tokens + completion_tokens), 0),
 coalesce(max(started + seconds), 0.0) FROM calls WHERE run = ?"""
 _QUESTIONS = """SELECT sample_id, question FROM episodes
 WHERE run = :run AND sample_id IN (SELECT value FROM json_each(:samples))"""
-# The payload of a step names the feedback that was learned from.
-_LEARNED = "SELECT CAST(value AS BIGINT) FROM steps, json_each(steps.payload, '$.feedback')"
 
 
 class RunStore(OpenFile):
@@ -65,12 +64,18 @@ class RunStore(OpenFile):
 
     branch_name: str
 
-    def lead(self) -> AbstractContextManager[None]:
-        """Be the only learner on the branch of a server until the block ends.
+    def lead(self, task: str = "") -> AbstractContextManager[None]:
+        """Be the only one that learns from the feedback on a task, on the branch, until the block ends.
 
-        Raises StoreBusy, which says who learns there. Files on a machine are shared without it.
+        Without a task, be the only learner on the branch of a server; a file on a machine is shared without
+        it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the server raises
+        LeadLost where the connection was lost and somebody else leads, or has led, in its place.
         """
-        return self._db.lead(self.branch_name)
+        return self._db.lead(self.path, self.branch_name, task)
+
+    def find_leader(self, task: str) -> str:
+        """Return who learns from the feedback on a task on the branch, for people; "" for nobody."""
+        return self._db.find_leader(self.path, self.branch_name, task)
 
     def start_run(self, kind: str, task: str, config: dict[str, Any]) -> int:
         """Begin a run, and return its number.
@@ -223,33 +228,30 @@ class RunStore(OpenFile):
             return episode_events.add_feedback(db, feedback)
 
     def feedback(
-        self, task: str | None = None, *, after: int = 0, unlearned: bool = False
+        self, task: str | None = None, *, after: int = 0, unlearned: bool = False, limit: int | None = None
     ) -> list[AnswerFeedback]:
-        """Return feedback on answers, oldest first: of a task, or of all.
+        """Return feedback on answers, oldest first: of a task, or of all; the first `limit` of it.
 
-        `after` leaves out what is numbered up to it; `unlearned` leaves out what a run has learned from.
+        `after` leaves out what is numbered up to it; `unlearned` leaves out what a run has learned from, for
+        which all steps are gone over.
         """
-        learned = set[int]()
+        sql = f"{_FEEDBACK} {_UNLEARNED if unlearned else ''} ORDER BY id LIMIT ?"
         with self._reading() as db:
-            rows = db.execute(_FEEDBACK, {"task": task, "after": after}).fetchall()
-            if rows and unlearned:
-                learned.update(read_column(db, _LEARNED))
-        unread = []
-        for number, run, episode, right, expected, text, author, created, score, unjudged in rows:
-            if number not in learned:
-                feedback = AnswerFeedback(
-                    episode=episode,
-                    right=None if unjudged else bool(right),
-                    expected=expected,
-                    text=text,
-                    author=author,
-                    created=created,
-                    number=number,
-                    run=run,
-                    score=score,
-                )
-                unread.append(feedback)
-        return unread
+            rows = db.execute(sql, [after, task, task, -1 if limit is None else limit]).fetchall()
+        return [_row_to_feedback(row) for row in rows]
+
+    def newest_feedback(self) -> int:
+        """Return the number of the feedback that came last, on whatever task; 0 for none."""
+        with self._reading() as db:
+            (number,) = db.execute("SELECT coalesce(max(id), 0) FROM feedback").fetchone()
+        return int(number)
+
+    def count_unlearned(self, task: str) -> int:
+        """Return how much feedback on a task no run has learned from; all steps are gone over for it."""
+        sql = f"SELECT count(*) FROM ({_FEEDBACK} {_UNLEARNED}) AS left_over"  # noqa: S608 (our own text)
+        with self._reading() as db:
+            (count,) = db.execute(sql, [0, task, task]).fetchone()
+        return int(count)
 
     def open_episodes(self, episode: str | None = None) -> dict[str, list[EpisodeEvent]]:
         """Return the events of the episodes of somebody else's agent that have not ended, by episode.
@@ -380,6 +382,22 @@ def add_step(db: Database, run: int | None, step: tuple[int, str, dict[str, Any]
         raise StoreError("A journal step needs the run it belongs to.", hint="Pass run= beside step=.")
     number, phase, payload = step
     checked_rows.insert(db, "steps", [(run, number, phase, to_json(payload), version)])
+
+
+def _row_to_feedback(row: tuple[Any, ...]) -> AnswerFeedback:
+    """Read a row of `_FEEDBACK`."""
+    number, run, episode, right, expected, text, author, created, score, unjudged = row
+    return AnswerFeedback(
+        episode=episode,
+        right=None if unjudged else bool(right),
+        expected=expected,
+        text=text,
+        author=author,
+        created=created,
+        number=number,
+        run=run,
+        score=score,
+    )
 
 
 def _row_to_run(row: tuple[Any, ...]) -> Run:

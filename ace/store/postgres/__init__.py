@@ -1,7 +1,8 @@
 """A playbook on a PostgreSQL server: the same store, over another connection.
 
 server_connection   opening, transactions, connecting again, news of heads
-server_session      how a connection is set up, what is refused, the learner's lock
+server_session      how a connection is set up, what is refused, the numbers of locks
+server_lead         who learns: the locks of learners, and a count of them
 server_tables       making the tables, and looking whether they are ours
 server_errors       PostgreSQL's errors as ours
 dialect             the words of SQLite that PostgreSQL has others for; texts with a NUL

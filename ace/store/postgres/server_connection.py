@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 from ace.errors import InputError, NotAPlaybook, StoreError, StoreUnreachable, StoreUnwritable
 from ace.store import schema
 from ace.store.integrity import seals
-from ace.store.postgres import server_session, server_tables
+from ace.store.postgres import server_lead, server_session, server_tables
 from ace.store.postgres.dialect import escape_value, join_inserts, translate
 from ace.store.postgres.server_errors import describe, is_lost, typed_errors
+from ace.store.postgres.server_lead import Lead
 from ace.store.postgres.server_session import lock_key
 from ace.store.store_database import Rows, ServerAddress
 
@@ -90,7 +91,7 @@ class ServerConnection:
         self._queue: list[tuple[str, Sequence[Any]]] = []  # inserts that were not sent yet
         self._number = 0  # of the last transaction that wrote
         self._trace: Callable[[str], object] | None = None
-        self._branches: list[str] = []  # that this connection is the learner of
+        self._leads: list[Lead] = []  # what this connection is the learner of
         self._hears = False  # of news
         self._has_news = False  # a branch has a new head in this transaction
         self._raw: psycopg.Connection[Any]
@@ -251,7 +252,8 @@ class ServerConnection:
     def _connect_again(self, doubt: str = "") -> None:
         """Make the connection again where it was lost, and wait for the server for as long as the time-out.
 
-        Raises StoreUnreachable where it stays lost, with `doubt` behind what happened.
+        Raises StoreUnreachable where it stays lost, with `doubt` behind what happened; LeadLost where this is
+        a learner, and another has begun meanwhile.
         """
         import psycopg
 
@@ -273,8 +275,8 @@ class ServerConnection:
         self.losses += 1
         self._hears = False
         try:
-            for branch in self._branches:
-                server_session.take_lead(self, self.address, branch)
+            for lead in self._leads:
+                server_lead.resume_lead(self, self.address, lead)
         except BaseException:
             self._raw.close()  # who leads no more does not write: the next try begins here again
             raise
@@ -323,21 +325,29 @@ class ServerConnection:
             return any(self._raw.notifies(timeout=seconds, stop_after=1))
 
     @contextmanager
-    def lead(self, branch: str) -> Iterator[None]:
-        """Be the only learner on a branch until the block ends. Raises StoreBusy, which says who is."""
-        with typed_errors(self.address):
+    def lead(self, place: ServerAddress, branch: str, task: str) -> Iterator[None]:
+        """Be the only learner on a branch, or of a task on it, until the block ends.
+
+        Raises StoreBusy, which says who is. What is done inside the block raises LeadLost where the
+        connection was lost and somebody else has begun to lead; nothing is written then.
+        """
+        with typed_errors(place):
             self._connect_again()
-            server_session.take_lead(self, self.address, branch)
-        self._branches.append(branch)
+            lead = server_lead.take_lead(self, place, branch, task)
+        self._leads.append(lead)
         try:
             yield
         finally:
-            self._branches.remove(branch)
+            self._leads.remove(lead)
             if not self._raw.closed:  # a lost connection leads nothing
-                with typed_errors(self.address):
-                    self.execute(
-                        "SELECT pg_advisory_unlock(?)", [lock_key("learn", self.address.schema, branch)]
-                    )
+                with typed_errors(place):
+                    server_lead.leave_lead(self, place, lead)
+
+    def find_leader(self, place: ServerAddress, branch: str, task: str) -> str:
+        """Return who learns from the feedback on a task, for people; "" for nobody."""
+        with typed_errors(place):
+            self._connect_again()
+            return server_lead.find_leader(self, place, branch, task)
 
     def copy_to(self, target: Path) -> None:
         """Write one moment of the whole playbook to a file, as `ace playbook pull` does."""

@@ -1,4 +1,4 @@
-"""The session of a connection to a server: how it is set up, what is refused, the locks it can take."""
+"""The session of a connection to a server: how it is set up, what is refused, the numbers of its locks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import InputError, StoreBusy, StoreError, StoreUnwritable
+from ace.errors import InputError, StoreError, StoreUnwritable
 from ace.store.postgres import server_tables
 from ace.store.postgres.dialect import restore_text, translate
 from ace.store.postgres.server_errors import RIGHTS, describe
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 OLDEST = 14  # the first version of PostgreSQL that is known to do
 _CLOCK = 300.0  # seconds by which two machines' clocks may differ
 _IDLE = 300_000  # milliseconds: a client that stops inside a transaction keeps others out for so long
+# Both sides ask after a silence whether the other is there, and give up after some 6 seconds: else a machine
+# that is gone would keep its locks for hours.
+_SILENCE = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 6_000}
 _SESSION = """SELECT set_config('search_path', '"' || ? || '"', FALSE),
     set_config('lock_timeout', ?, FALSE), set_config('idle_in_transaction_session_timeout', ?, FALSE),
+    set_config('tcp_keepalives_idle', ?, FALSE), set_config('tcp_keepalives_interval', ?, FALSE),
+    set_config('tcp_keepalives_count', ?, FALSE), set_config('tcp_user_timeout', ?, FALSE),
     set_config('synchronous_commit', 'off', FALSE)"""
-_LEADER = """SELECT application_name, coalesce(host(client_addr), 'its machine'), backend_start
-FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted"""
 _RIGHTS = """SELECT current_user, bool_and(
     has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
     AND (relname NOT IN ('branches', 'runs', 'seals', 'bullets', 'writers')
@@ -46,7 +48,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
     from psycopg.types.numeric import IntLoader
 
     try:
-        conninfo_to_dict(address.conninfo)
+        wanted = conninfo_to_dict(address.conninfo)
     except ProgrammingError as error:
         hint = "Behind the question mark stand options of libpq, as sslmode=require, and schema=NAME."
         message = f"The address {address} cannot be read: {describe(error, address)}."
@@ -55,6 +57,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
         "application_name": f"ace {platform.node()} {os.getpid()}"[:63],
         "client_encoding": "utf8",
         "connect_timeout": max(2, round(timeout)),
+        **{name: length for name, length in _SILENCE.items() if name not in wanted},
     }
     if address.secret:
         options["password"] = address.secret
@@ -63,7 +66,8 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
     try:
         (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
         milliseconds = str(max(1, round(1000 * timeout)))
-        raw.execute(translate(_SESSION), [address.schema, milliseconds, str(_IDLE)])
+        silence = map(str, _SILENCE.values())
+        raw.execute(translate(_SESSION), [address.schema, milliseconds, str(_IDLE), *silence])
     except BaseException:
         raw.close()
         raise
@@ -112,23 +116,6 @@ def check_writable(db: Sql, address: ServerAddress) -> None:
     for problem in server_tables.find_foreign(db, address):
         hint = "Look at it, and remove it with psql: it would take part in every write."
         raise StoreUnwritable(f"{address} can only be read: {problem}", hint=hint, path=str(address))
-
-
-def take_lead(db: Sql, address: ServerAddress, branch: str) -> None:
-    """Take the learner's lock of a branch, which the session holds, or raise StoreBusy with who holds it."""
-    key = lock_key("learn", address.schema, branch)
-    if db.execute("SELECT pg_try_advisory_lock(?)", [key]).fetchone()[0]:
-        return
-    unsigned = key % (1 << 64)
-    row = db.execute(_LEADER, [unsigned >> 32, unsigned & 0xFFFFFFFF]).fetchone()
-    who = "Somebody else"
-    if row is not None:
-        who = f"{row[0] or 'Another program'} (from {row[1]}, since {row[2]:%Y-%m-%d %H:%M} UTC)"
-    raise StoreBusy(
-        f"{who} learns on branch {branch} of {address} already.",
-        hint="Wait until it is done, or learn on another branch. What was reported is kept for it.",
-        path=str(address),
-    )
 
 
 def lock_key(*words: str) -> int:

@@ -1,0 +1,121 @@
+"""The lead of learners on a server: advisory locks that a session holds, and a count of those who led.
+
+A run learns alone on its branch. Whoever learns from feedback leads one task on a branch, and shares the
+branch with the leaders of other tasks, but not with such a run. A session that ends lets go of its locks,
+however it ends. Each leader of a task has a number, its term, one more than that of the leader before. So a
+leader whose connection was lost can tell whether somebody has led since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ace.errors import LeadLost, StoreBusy
+from ace.store.postgres.server_session import lock_key
+from ace.store.store_database import ServerAddress, Sql
+
+_HOLDER = """SELECT application_name, coalesce(host(client_addr), 'its machine'), backend_start
+FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted
+    AND (mode = 'ExclusiveLock' OR CAST(? AS TEXT) = '')"""
+_BEGIN_TERM = """INSERT INTO writers VALUES (?, 1, now())
+ON CONFLICT (id) DO UPDATE SET number = writers.number + 1, seen = excluded.seen RETURNING number"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Say what a session leads."""
+
+    branch: str
+
+    task: str
+    """The task whose feedback it alone learns from; "" where it alone learns on the branch at all."""
+
+    term: int = 0
+    """Which of the leaders of the task it is; 0 without a task."""
+
+
+def take_lead(db: Sql, address: ServerAddress, branch: str, task: str) -> Lead:
+    """Take the locks of a lead, and return it. Raises StoreBusy, which says who has them."""
+    lead = Lead(branch, task)
+    _take_locks(db, address, lead)
+    if not task:
+        return lead
+    (term,) = db.execute(_BEGIN_TERM, [_name_term(address, lead)]).fetchone()
+    return replace(lead, term=int(term))
+
+
+def resume_lead(db: Sql, address: ServerAddress, lead: Lead) -> None:
+    """Take the locks of a lead again, on a new connection.
+
+    Raises LeadLost where somebody else has them, or has begun a term in the meantime.
+    """
+    hint = "What was committed is kept, and what was reported waits for the next learner."
+    try:
+        _take_locks(db, address, lead)
+    except StoreBusy as error:
+        raise LeadLost(error.message, hint=hint, path=str(address)) from None
+    if not lead.task:
+        return
+    sql = "SELECT number FROM writers WHERE id = ?"
+    (term,) = db.execute(sql, [_name_term(address, lead)]).fetchone()
+    if term != lead.term:
+        message = (
+            f"Another process has learned on branch {lead.branch} of {address} since the connection was lost."
+        )
+        raise LeadLost(message, hint=hint, path=str(address))
+
+
+def leave_lead(db: Sql, address: ServerAddress, lead: Lead) -> None:
+    """Let go of the locks of a lead."""
+    branch_key, task_key = _find_keys(address, lead.branch, lead.task)
+    if lead.task:
+        db.execute("SELECT pg_advisory_unlock_shared(?)", [branch_key])
+        db.execute("SELECT pg_advisory_unlock(?)", [task_key])
+    else:
+        db.execute("SELECT pg_advisory_unlock(?)", [branch_key])
+
+
+def find_leader(db: Sql, address: ServerAddress, branch: str, task: str) -> str:
+    """Return who leads a task, or else who learns alone on the branch, for people; "" for nobody.
+
+    Without a task it is anybody who learns on the branch.
+    """
+    for key in _find_keys(address, branch, task)[::-1]:
+        unsigned = key % (1 << 64)
+        row = db.execute(_HOLDER, [unsigned >> 32, unsigned & 0xFFFFFFFF, task]).fetchone()
+        if row is not None:
+            return f"{row[0] or 'Another program'} (from {row[1]}, since {row[2]:%Y-%m-%d %H:%M} UTC)"
+    return ""
+
+
+def _take_locks(db: Sql, address: ServerAddress, lead: Lead) -> None:
+    """Take the locks of a lead, or none of them. Raises StoreBusy, which says who has them."""
+    branch_key, task_key = _find_keys(address, lead.branch, lead.task)
+    free = True
+    if lead.task:  # first: who waits for the lead of a task must not get in the way of a run
+        (free,) = db.execute("SELECT pg_try_advisory_lock(?)", [task_key]).fetchone()
+    if free:
+        shared = "_shared" if lead.task else ""
+        (free,) = db.execute(f"SELECT pg_try_advisory_lock{shared}(?)", [branch_key]).fetchone()
+        if free:
+            return
+        if lead.task:
+            db.execute("SELECT pg_advisory_unlock(?)", [task_key])
+    who = find_leader(db, address, lead.branch, lead.task) or "Somebody else"
+    raise StoreBusy(
+        f"{who} learns on branch {lead.branch} of {address} already.",
+        hint="Wait until it is done, or learn on another branch. What was reported is kept for it.",
+        path=str(address),
+    )
+
+
+def _find_keys(address: ServerAddress, branch: str, task: str) -> tuple[int, int]:
+    """Return the numbers of the locks of a branch, and of a task on it."""
+    branch_key = lock_key("learn", address.schema, branch)
+    return branch_key, lock_key("feedback", address.schema, branch, task)
+
+
+def _name_term(address: ServerAddress, lead: Lead) -> str:
+    """Return the id of the row that counts the terms of a lead."""
+    return f"lead {lock_key('feedback', address.schema, lead.branch, lead.task)}"
