@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ace.errors import InputError, NewerSchema, StoreBusy, StoreError, StoreUnwritable
 from ace.store.sqlite_connection import ErrorKind, convert_error, transaction
 from ace.store.sqlite_text import now, to_json, to_text
+from ace.store.store_database import require_file
 from ace.text.plain_file import find_obstacle
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class StudyFile:
         Raises StoreError for another kind of file and, with `read_only`, for a missing one; NewerSchema for
         a file of a later release.
         """
-        path = Path(path)
+        path = require_file(path, "A study")
         if read_only and not path.exists():
             raise StoreError(f"There is no study at {path}.", hint="`ace compare TASK` makes one.")
         obstacle = find_obstacle(path)

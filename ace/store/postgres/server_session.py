@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreBusy, StoreError, StoreUnwritable
@@ -26,7 +27,8 @@ _SESSION = """SELECT set_config('search_path', '"' || ? || '"', FALSE),
     set_config('synchronous_commit', 'off', FALSE)"""
 _LEADER = """SELECT application_name, coalesce(host(client_addr), 'its machine'), backend_start
 FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted"""
+WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted"""
 _RIGHTS = """SELECT current_user, bool_and(
     has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
     AND (relname NOT IN ('branches', 'runs', 'seals', 'bullets', 'writers')
@@ -94,9 +96,7 @@ def check_writable(db: Sql, address: ServerAddress) -> None:
 
     The clocks of this machine and of the server must agree, because history tells times.
     """
-    sql = "SELECT extract(epoch FROM clock_timestamp())::float8"
-    (server_clock,) = db.execute(sql).fetchone()
-    behind = server_clock - time.time()
+    behind = measure_clock(db)
     if abs(behind) > _CLOCK:
         direction = "behind" if behind > 0 else "ahead of"
         raise StoreUnwritable(
@@ -114,21 +114,37 @@ def check_writable(db: Sql, address: ServerAddress) -> None:
         raise StoreUnwritable(f"{address} can only be read: {problem}", hint=hint, path=str(address))
 
 
+def measure_clock(db: Sql) -> float:
+    """Return by how many seconds this machine's clock is behind the server's; negative ahead of it.
+
+    The half of what the question takes is as much as it may be wrong.
+    """
+    began = time.time()
+    (server_clock,) = db.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+    return float(server_clock) - (began + time.time()) / 2
+
+
 def take_lead(db: Sql, address: ServerAddress, branch: str) -> None:
     """Take the learner's lock of a branch, which the session holds, or raise StoreBusy with who holds it."""
     key = lock_key("learn", address.schema, branch)
     if db.execute("SELECT pg_try_advisory_lock(?)", [key]).fetchone()[0]:
         return
-    unsigned = key % (1 << 64)
-    row = db.execute(_LEADER, [unsigned >> 32, unsigned & 0xFFFFFFFF]).fetchone()
-    who = "Somebody else"
-    if row is not None:
-        who = f"{row[0] or 'Another program'} (from {row[1]}, since {row[2]:%Y-%m-%d %H:%M} UTC)"
+    who = find_leader(db, address, branch) or "Somebody else"
     raise StoreBusy(
         f"{who} learns on branch {branch} of {address} already.",
         hint="Wait until it is done, or learn on another branch. What was reported is kept for it.",
         path=str(address),
     )
+
+
+def find_leader(db: Sql, address: ServerAddress, branch: str) -> str:
+    """Return who has the learner's lock of a branch, from where and since when; "" for nobody."""
+    unsigned = lock_key("learn", address.schema, branch) % (1 << 64)
+    row = db.execute(_LEADER, [unsigned >> 32, unsigned & 0xFFFFFFFF]).fetchone()
+    if row is None:
+        return ""
+    since = row[2].astimezone(UTC)
+    return f"{row[0] or 'Another program'} (from {row[1]}, since {since:%Y-%m-%d %H:%M} UTC)"
 
 
 def lock_key(*words: str) -> int:

@@ -68,6 +68,19 @@ def read_version(db: Sql, address: ServerAddress) -> int:
     return int(row[1])
 
 
+def check_version(db: Sql, address: ServerAddress) -> bool:
+    """Return whether there are tables of this release; False for none at all.
+
+    Raises as `read_version` does, and NotAPlaybook for tables of an earlier release.
+    """
+    version = read_version(db, address)
+    if 0 < version < schema.LATEST:
+        hint = "Pull it to a file with the release that made it, and push that file with this one."
+        message = f"{address} has schema {version}; this release knows {schema.LATEST}."
+        raise NotAPlaybook(message, hint=hint, path=str(address))
+    return version > 0
+
+
 def create_tables(db: Sql, address: ServerAddress) -> None:
     """Make the tables and version 0, the empty playbook. The caller holds the write lock."""
     if db.execute(_FIND_SCHEMA, [address.schema]).fetchone() is None:
