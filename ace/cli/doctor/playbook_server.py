@@ -80,7 +80,7 @@ def _check_rights(look: ServerLook, address: ServerAddress) -> Iterator[Finding]
         elif look.may_create:
             fix = f"`ace learn TASK --playbook {address}` makes one"
         else:
-            fix = f"ask for CREATE SCHEMA {address.schema} AUTHORIZATION {look.user}: it may make none"
+            fix = f"ask for `CREATE SCHEMA {address.schema} AUTHORIZATION {look.user}`: it may make none"
         yield Finding(Topic.SERVER, Health.BROKEN, text, fix)
         return
     if look.is_standby:

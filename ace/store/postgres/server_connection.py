@@ -11,6 +11,7 @@ acknowledged, and nothing that came after it is kept either.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,16 +66,24 @@ def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeou
     return db
 
 
+def require_psycopg() -> None:
+    """Import psycopg. Raises InputError where it is not installed."""
+    try:
+        import_module("psycopg")
+    except ImportError as error:
+        hint = "Install the extra `postgres`: pip install 'ace-engine[postgres]'."
+        raise InputError("A playbook on a server needs the package psycopg.", hint=hint) from error
+    log = logging.getLogger("psycopg")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.ERROR)  # it warns of pipelines that end with an error, which we raise
+
+
 class ServerConnection:
     """Keep a playbook in a schema of a database. The connection is made again where it was lost."""
 
     def __init__(self, address: ServerAddress, *, timeout: float, read_only: bool) -> None:
         """Connect. Raises as `open_server` does."""
-        try:
-            import_module("psycopg")
-        except ImportError as error:
-            hint = "Install the extra `postgres`: pip install 'ace-engine[postgres]'."
-            raise InputError("A playbook on a server needs the package psycopg.", hint=hint) from error
+        require_psycopg()
         self.address = address
         self.losses = 0
         self._timeout = timeout

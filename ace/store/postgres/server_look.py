@@ -13,7 +13,7 @@ from statistics import median
 
 from ace.errors import StoreError
 from ace.store.postgres import server_session, server_tables
-from ace.store.postgres.server_connection import ServerConnection
+from ace.store.postgres.server_connection import ServerConnection, require_psycopg
 from ace.store.postgres.server_errors import typed_errors
 from ace.store.store_database import DEFAULT_SCHEMA, ServerAddress
 from ace.store.table_sizes import TableSize
@@ -99,7 +99,8 @@ def look_at_server(address: ServerAddress, *, timeout: float = 10.0) -> ServerLo
 
     Raises InputError where psycopg is not installed, and StoreError for a server that does not let us in.
     """
-    began = time.perf_counter()
+    require_psycopg()
+    began = time.perf_counter()  # psycopg is imported by now
     with (
         typed_errors(address),
         closing(ServerConnection(address, timeout=timeout, read_only=True)) as db,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ace.errors import InputError, StoreBusy, StoreError, StoreUnwritable
 from ace.store.postgres import server_tables
 from ace.store.postgres.dialect import restore_text, translate
-from ace.store.postgres.server_errors import RIGHTS, describe
+from ace.store.postgres.server_errors import describe, spell_rights
 from ace.store.store_database import ServerAddress, Sql
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def check_writable(db: Sql, address: ServerAddress) -> None:
     user, may_write = db.execute(_RIGHTS, [address.schema]).fetchone()
     if not may_write:
         message = f"{address} does not let user {user} write to the playbook."
-        raise StoreUnwritable(message, hint=RIGHTS, path=str(address))
+        raise StoreUnwritable(message, hint=spell_rights(address, user), path=str(address))
     for problem in server_tables.find_foreign(db, address):
         hint = "Look at it, and remove it with psql: it would take part in every write."
         raise StoreUnwritable(f"{address} can only be read: {problem}", hint=hint, path=str(address))
