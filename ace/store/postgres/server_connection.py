@@ -68,14 +68,14 @@ def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeou
 
 def require_psycopg() -> None:
     """Import psycopg. Raises InputError where it is not installed."""
+    log = logging.getLogger("psycopg")
+    if log.level == logging.NOTSET:  # else somebody has chosen
+        log.setLevel(logging.ERROR)  # it warns of pipelines that end with an error, which we raise
     try:
         import_module("psycopg")
     except ImportError as error:
         hint = "Install the extra `postgres`: pip install 'ace-engine[postgres]'."
         raise InputError("A playbook on a server needs the package psycopg.", hint=hint) from error
-    log = logging.getLogger("psycopg")
-    if log.level == logging.NOTSET:
-        log.setLevel(logging.ERROR)  # it warns of pipelines that end with an error, which we raise
 
 
 class ServerConnection:
