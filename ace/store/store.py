@@ -146,8 +146,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         Without `whole` only the bullets that the delta touches are read, and the result's playbook holds no
         others: for a single change of a large playbook. Secrets in contents and in the reason are hidden.
         """
-        if expect is None:
-            expect = self._seen
+        expect = self._seen if expect is None else expect
         reason = hide_secrets(reason)
         delta = tuple(
             replace(operation, content=hide_secrets(operation.content))
