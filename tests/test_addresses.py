@@ -232,12 +232,14 @@ def test_a_role_that_only_reads_is_told_so_by_the_doctor(ace: Ace, address: str)
         db.execute("CREATE ROLE onlooker LOGIN")
         db.execute(f"GRANT USAGE ON SCHEMA {schema} TO onlooker")
         db.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO onlooker")
-    done = ace("doctor", address.replace("ace@", "onlooker@"))
+    with Store.open(address) as store, store.lead():  # whose session another role may not look at
+        done = ace("doctor", address.replace("ace@", "onlooker@"))
     with as_anybody(parse_place(address)) as db:
         db.execute("DROP OWNED BY onlooker")
         db.execute("DROP ROLE onlooker")
     assert done.code == 0 and "does not let user onlooker write" in done.out
     assert f"IN SCHEMA {schema} TO onlooker" in done.out
+    assert f"{os.getpid()} (as ace) learns on branch main" in done.out
 
 
 # The pages

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SLOW_TRIP = 0.05  # seconds
 _CLOCK = 5.0  # seconds by which clocks differ without anybody noticing
 _FULL = 0.9  # of the connections that a server takes
-_THIS_MACHINE = ("127.0.0.1", "localhost", "::1", "")
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 def check_server(address: ServerAddress) -> tuple[list[Finding], ServerSizes | None]:
@@ -29,16 +29,14 @@ def check_server(address: ServerAddress) -> tuple[list[Finding], ServerSizes | N
         look = look_at_server(address)
     except AceError as error:
         return [Finding(Topic.SERVER, Health.BROKEN, error.message, error.hint)], None
-    return [*_check_connection(look, address), *_check_clock(look), *_check_rights(look, address)], look.sizes
+    return [*_check_connection(look), *_check_clock(look), *_check_rights(look, address)], look.sizes
 
 
-def _check_connection(look: ServerLook, address: ServerAddress) -> Iterator[Finding]:
+def _check_connection(look: ServerLook) -> Iterator[Finding]:
     """Yield how the server is reached, how long that takes, and whether it has room for more."""
-    from urllib.parse import urlsplit
-
     secure = "encrypted" if look.is_encrypted else "not encrypted"
     text = f"PostgreSQL {look.version}, database {look.database} as {look.user}, {secure}"
-    is_near = (urlsplit(address.url).hostname or "") in _THIS_MACHINE
+    is_near = look.host in _THIS_MACHINE or look.host.startswith("/")
     if look.is_encrypted or is_near:
         yield Finding(Topic.SERVER, Health.OK, text)
     else:

@@ -20,7 +20,7 @@ from ace.store.table_sizes import TableSize
 
 _TRIPS = 7  # of which the median is taken
 _ABOUT = """SELECT current_user, current_database(), pg_is_in_recovery(),
-    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+    (SELECT sum(numbackends) FROM pg_stat_database),
     current_setting('max_connections')::int, pg_database_size(current_database())"""
 _MAY_CREATE = """SELECT coalesce(
     (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = ?),
@@ -57,6 +57,9 @@ class ServerLook:
 
     user: str
     """Who is connected."""
+
+    host: str
+    """Where, as libpq found it: a name, an address, or the folder of a socket of this machine."""
 
     database: str
     connect_seconds: float
@@ -136,6 +139,7 @@ def look_at_server(address: ServerAddress, *, timeout: float = 10.0) -> ServerLo
         return ServerLook(
             version=f"{version // 10_000}.{version % 10_000}",
             user=user,
+            host=db.session.info.host,
             database=database,
             connect_seconds=connect_seconds,
             trip_seconds=median(trips),

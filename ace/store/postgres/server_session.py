@@ -25,7 +25,8 @@ _IDLE = 300_000  # milliseconds: a client that stops inside a transaction keeps 
 _SESSION = """SELECT set_config('search_path', '"' || ? || '"', FALSE),
     set_config('lock_timeout', ?, FALSE), set_config('idle_in_transaction_session_timeout', ?, FALSE),
     set_config('synchronous_commit', 'off', FALSE)"""
-_LEADER = """SELECT application_name, coalesce(host(client_addr), 'its machine'), backend_start
+_LEADER = """SELECT coalesce(nullif(application_name, ''), 'Another program'),
+    coalesce(host(client_addr), 'its machine'), backend_start, usename
 FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted"""
@@ -138,13 +139,18 @@ def take_lead(db: Sql, address: ServerAddress, branch: str) -> None:
 
 
 def find_leader(db: Sql, address: ServerAddress, branch: str) -> str:
-    """Return who has the learner's lock of a branch, from where and since when; "" for nobody."""
+    """Return who has the learner's lock of a branch, from where and since when; "" for nobody.
+
+    Of another role a server tells no more than the names.
+    """
     unsigned = lock_key("learn", address.schema, branch) % (1 << 64)
     row = db.execute(_LEADER, [unsigned >> 32, unsigned & 0xFFFFFFFF]).fetchone()
     if row is None:
         return ""
-    since = row[2].astimezone(UTC)
-    return f"{row[0] or 'Another program'} (from {row[1]}, since {since:%Y-%m-%d %H:%M} UTC)"
+    program, machine, began, role = row
+    if began is None:
+        return f"{program} (as {role})"
+    return f"{program} (from {machine}, since {began.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
 
 
 def lock_key(*words: str) -> int:
