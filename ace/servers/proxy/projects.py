@@ -130,10 +130,7 @@ def read_projects(file: Path, defaults: Project) -> list[Project]:
         except InputError as error:
             raise table.problem("upstream", error.message, error.hint) from error
         more = values.model_dump(exclude={"playbook", "keys", "upstream"})
-        try:
-            playbook = locate_playbook(file, values.playbook)
-        except InputError as error:
-            raise table.problem("playbook", error.message, error.hint) from error
+        playbook = locate_playbook(file, name, values.playbook)
         if more["task"]:
             more["task"] = str(file.parent / more["task"])
         keys = tuple(values.keys)
@@ -141,12 +138,16 @@ def read_projects(file: Path, defaults: Project) -> list[Project]:
     return projects
 
 
-def locate_playbook(file: Path, text: str) -> Place:
-    """Return where a playbook is that a file of projects names: a path is relative to the file's folder.
+def locate_playbook(file: Path, project: str, text: str) -> Place:
+    """Return where the playbook of a project is: a path is relative to the folder of the file of projects.
 
-    Raises InputError for an address that cannot be read.
+    Raises TaskError for an address that cannot be read.
     """
-    place = parse_place(text)
+    try:
+        place = parse_place(text)
+    except InputError as error:
+        field = f"projects.{project}.playbook"
+        raise TaskError(error.message, hint=error.hint, file=str(file), field=field) from error
     return file.parent / place if isinstance(place, Path) else place
 
 
@@ -179,8 +180,8 @@ def add_project(file: Path, name: str, playbook: Place) -> str:
             theirs = fields.get("playbook") if isinstance(fields, dict) else None
             if not isinstance(theirs, str):
                 continue
-            same = identify_playbook(locate_playbook(file, theirs))
-            if same == identify_playbook(locate_playbook(file, str(playbook))):
+            same = identify_playbook(locate_playbook(file, other, theirs))
+            if same == identify_playbook(locate_playbook(file, name, str(playbook))):
                 hint = "Give each project its own with --playbook; it is made when it is served."
                 raise InputError(f"{file}: the project {other!r} has the playbook {playbook}.", hint=hint)
         before = file.read_text(encoding="utf-8")

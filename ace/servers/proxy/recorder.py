@@ -172,11 +172,8 @@ class Recorder:
                 for episode in session.conversations.list_silent(silence):
                     session.conversations.finish(episode)
             return self._flush(collector) and len(paths) == _AT_ONCE
-        except StoreUnreachable as error:
-            self._rest(error)
-            return False
         except (AceError, OSError, sqlite3.Error) as error:
-            self._note(describe_error(error))
+            self._put_off(error)
             return False
 
     def close(self) -> None:
@@ -225,11 +222,12 @@ class Recorder:
             _LOG.warning("could not record what waits in %s: %s", self._folder, problem)
         self._problem = problem
 
-    def _rest(self, error: StoreUnreachable) -> None:
-        """Log that a server does not answer, and leave it alone for a while, longer each time."""
+    def _put_off(self, error: Exception) -> None:
+        """Log why nothing is recorded. A server that does not answer is left alone, longer each time."""
         self._note(describe_error(error))
-        self._rests_until = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        if isinstance(error, StoreUnreachable):
+            self._rests_until = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _take_entry(self, collector: EpisodeCollector, path: Path, written: bytes) -> None:
         """Take an entry of a file. One that cannot be used is set aside, and the others go on."""
@@ -343,11 +341,8 @@ class Recorder:
             try:
                 collector.learner.write(*collector.rows)
                 collector.rows.clear()
-            except StoreUnreachable as error:
-                self._rest(error)
-                return False
             except (StoreBusy, StoreUnwritable) as error:
-                self._note(describe_error(error))
+                self._put_off(error)
                 return False
             except AceError as error:
                 self._write_singly(collector, error)

@@ -164,7 +164,7 @@ def list_playbooks(address: ServerAddress, *, timeout: float = 10.0) -> list[Ser
     """
     base = address.conninfo
     sign = "&" if "?" in base else "?"
-    found = []
+    addresses = []
     with (
         typed_errors(address),
         closing(ServerConnection(address, timeout=timeout, read_only=True)) as db,
@@ -173,8 +173,8 @@ def list_playbooks(address: ServerAddress, *, timeout: float = 10.0) -> list[Ser
             row = db.execute(f'SELECT application::text FROM "{name}".about').fetchone()  # noqa: S608
             if row is not None and row[0] == server_tables.APPLICATION:
                 url = base if name == DEFAULT_SCHEMA else f"{base}{sign}schema={name}"
-                found.append(replace(address, schema=name, url=url))
-    return found
+                addresses.append(replace(address, schema=name, url=url))
+    return addresses
 
 
 def _read_sizes(db: ServerConnection, address: ServerAddress, database: int) -> ServerSizes:
