@@ -27,7 +27,7 @@ from ace.runs.run_table import Runs
 from ace.runs.study_report import Study
 from ace.settings import Command, FeedbackKind, Settings, settings_of
 from ace.store import Ref, Store
-from ace.store.store_database import parse_place
+from ace.store.store_database import Place, parse_place, require_file
 from ace.store.study_file import read_study
 from ace.task import Task, load_task
 from ace.task.solving import AgentFunction
@@ -71,12 +71,14 @@ def offers_settings(command: Command) -> Callable[[Function], Function]:
     return decorate
 
 
-def open_playbook(path: str | Path, *, read_only: bool = False, branch: str = "main") -> Store:
-    """Open the playbook file at `path` with its history; make it if it is not there. Close it, or use `with`.
+def open_playbook(path: str | Place, *, read_only: bool = False, branch: str = "main") -> Store:
+    """Open the playbook at `path` with its history; make it if it is not there. Close it, or use `with`.
 
-    What is learned goes to `branch`.
+    `path` is a file, or the address of one on a server, as "postgresql://USER@HOST/DATABASE". What is learned
+    goes to `branch`.
 
-    Raises NotAPlaybook for another kind of file, StoreUnwritable where none can be made.
+    Raises NotAPlaybook for what is something else, StoreUnwritable where none can be made, and
+    StoreUnreachable for a server that does not answer.
     """
     return Store.open(path, create=not read_only, read_only=read_only, branch=branch)
 
@@ -157,7 +159,7 @@ def serve(
 
 @offers_settings(Command.SERVE)
 def learner(
-    store: Store | str | Path,
+    store: Store | str | Place,
     model: Model | None = DEFAULT_MODEL,
     *,
     task: Task | str | Path | None = None,
@@ -171,11 +173,12 @@ def learner(
 ) -> AgentLearner:
     """Return what gives somebody's own agent its context, and learns from what became of its work.
 
-    `model` learns: it is connected when there is something to learn from, and None records only. `task` may
-    be a task's folder; without one it is a task of this `name` and `instructions`, which the agent's file
-    knows again by the name. With `agent`, a function of a question and a context, the agent can be asked
-    again, so that lessons are proven. Use it as a context manager, or call `close()`. Where the package that
-    watches for changes is not installed and nobody asked for `drift`, it goes without and its report says so.
+    `store` is a store, or the file or the address of one. `model` learns: it is connected when there is
+    something to learn from, and None records only. `task` may be a task's folder; without one it is a task of
+    this `name` and `instructions`, which the agent's playbook knows again by the name. With `agent`, a
+    function of a question and a context, the agent can be asked again, so that lessons are proven. Use it as
+    a context manager, or call `close()`. Where the package that watches for changes is not installed and
+    nobody asked for `drift`, it goes without and its report says so.
 
     Raises InputError or TaskError for what cannot work, and errors of opening the file. Later on it raises
     nothing: see `problems`. With `raises` each call raises its own errors instead, and records nothing then.
@@ -211,7 +214,7 @@ def learner(
 
 @contextmanager
 def learning(
-    store: Store | str | Path | AgentLearner, model: Model | None = DEFAULT_MODEL, **options: Any
+    store: Store | str | Place | AgentLearner, model: Model | None = DEFAULT_MODEL, **options: Any
 ) -> Iterator[WatchedBlock]:
     """Yield a block in which calls of openai, anthropic and litellm get the playbook, and are learned from.
 
@@ -278,7 +281,7 @@ def compare(
     options = Settings.of(Command.COMPARE, settings, beside=(*_BESIDE, "methods", "seeds", "study"))
     if not isinstance(task, Task):
         task = load_task(task)
-    path = Path(study or f"{task.name}.study.db")
+    path = require_file(study or f"{task.name}.study.db", "A study")
     known = read_study(path) if path.exists() else None
     plan = loop.plan_study(task, options, methods, seeds, floor=floor, known=known)
     with _connect_roles(model if client is None else client, None, options.workers) as team:

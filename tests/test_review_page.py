@@ -33,7 +33,7 @@ from ace.report.review_queue import WaitKind, list_waiting
 from ace.runs.records import Step
 from ace.servers.books import Books
 from ace.servers.http_place import LONGEST_BODY, HttpPlace
-from ace.servers.review import view
+from ace.servers.review import library
 from ace.settings import Settings
 from ace.store import Store
 from ace.text.word_diff import Change, diff_words
@@ -528,7 +528,7 @@ def test_a_huge_upload_is_one_clear_page(file: Path, browser: Browser, kind: str
 def test_a_file_that_another_process_holds(
     file: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "_WAIT", 0.1)
+    monkeypatch.setattr(library, "_WAIT", 0.1)
     program = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
     program += "db.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", program, str(file)]

@@ -9,28 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ace.cli.completion import complete_model, complete_playbook
+from ace.cli.completion import complete_model
 from ace.cli.options import ApiBase, Json
 from ace.cli.output import emit
-from ace.cli.playbook_places import read_file
+from ace.cli.playbook_places import CheckedPlaybook
 
 if TYPE_CHECKING:
     from ace.cli.doctor.finding import Finding
+    from ace.store.postgres.server_look import ServerSizes
     from ace.store.table_sizes import FileSizes
 
 _MARKS = {"ok": "ok", "note": "-", "warning": "!", "broken": "BROKEN"}
 
 
-PlaybookArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[PLAYBOOK]",
-        help="A playbook file: its size by table, and runs that were killed.",
-        show_default=False,
-        autocompletion=complete_playbook,
-        parser=read_file,
-    ),
-]
 Models = Annotated[
     list[str] | None,
     typer.Option(
@@ -46,7 +37,7 @@ Extras = Annotated[
 
 
 def doctor(
-    playbook: PlaybookArgument = None,
+    playbook: CheckedPlaybook = None,
     model: Models = None,
     api_base: ApiBase = None,
     extra: Extras = None,
@@ -54,14 +45,17 @@ def doctor(
 ) -> None:
     """Say what is installed, reachable, slow or misconfigured, and what to do about it.
 
-    Without --model nothing is asked over a network. Keys are named and never shown. It ends with 1 where
-    something is broken that every run needs, or that was asked for: a playbook, a model, an extra.
+    Without --model, or a playbook on a server, nothing is asked over a network. Keys are named and never
+    shown. It ends with 1 where something is broken that every run needs, or that was asked for: a playbook, a
+    model, an extra.
     """
     from ace.cli.doctor import machine, model_access, packages, playbook_size, user_settings
     from ace.cli.doctor.finding import Health
     from ace.llm.local.weights import cache_folder
 
-    folder = playbook.parent if playbook is not None and playbook.parent.is_dir() else Path()
+    folder = Path()
+    if isinstance(playbook, Path) and playbook.parent.is_dir():
+        folder = playbook.parent
     findings = [
         *machine.check_python(),
         *packages.check_packages(tuple(extra or ())),
@@ -75,7 +69,7 @@ def doctor(
     ]
     for name in model or ():
         findings += model_access.check_model(name, api_base)
-    sizes: FileSizes | None = None
+    sizes: FileSizes | ServerSizes | None = None
     if playbook is not None:
         about_playbook, sizes = playbook_size.check_playbook(playbook)
         findings += about_playbook
@@ -103,13 +97,17 @@ def _render(findings: Iterable[Finding]) -> str:
     return "\n".join(lines)
 
 
-def _render_sizes(sizes: FileSizes) -> str:
-    """Return the sizes of a file as a table."""
+def _render_sizes(sizes: FileSizes | ServerSizes) -> str:
+    """Return the sizes of a playbook as a table."""
     from ace.runs.run_text import align_columns
+    from ace.store.table_sizes import FileSizes
 
-    head = "bytes (estimated)" if sizes.estimated else "bytes"
+    head = "bytes (estimated)" if isinstance(sizes, FileSizes) and sizes.estimated else "bytes"
     rows = [("table", "rows", head)]
     rows += [(table.name, f"{table.rows:,}", f"{table.bytes:,}") for table in sizes.tables]
+    if not isinstance(sizes, FileSizes):
+        rows += [("playbook", "", f"{sizes.playbook:,}"), ("database", "", f"{sizes.database:,}")]
+        return align_columns(rows, right=(1, 2))
     rows.append(("free", "", f"{sizes.free:,}"))
     rows.append(("file", "", f"{sizes.file:,}"))
     if sizes.log:

@@ -19,7 +19,7 @@ import typer
 from ace.cli.files import read_text, write_text
 from ace.cli.options import Json
 from ace.cli.output import emit, note
-from ace.cli.playbook_places import PlaybookFile, playbook_file, read_place
+from ace.cli.playbook_places import PlaybookFile, playbook_file, read_place, refuse_password
 from ace.errors import AceError, InputError
 from ace.text.sizes import format_size
 
@@ -55,6 +55,7 @@ def install(
     file = settings or coder.settings
     text = _read_settings(file)
     path = playbook_file(playbook)
+    refuse_password(path, "the settings of an agent")
     if isinstance(path, Path):
         path = path.absolute()
     command = _find_ace()

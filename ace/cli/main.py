@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -31,6 +32,7 @@ from ace.cli import (
     tasks_commands,
     watch_commands,
 )
+from ace.cli.file_options import FileCommand
 from ace.cli.interrupts import Interrupts
 from ace.cli.output import has_lost_reader, note, read_argument, set_up_streams
 from ace.cli.progress import announce_loading
@@ -46,16 +48,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(init_commands.init)
-for command in (learn_commands.learn, learn_commands.online):
-    app.command()(command)
-app.command("eval")(learn_commands.evaluate)
-app.command()(serve_commands.feedback)
-app.command("mcp")(serve_commands.serve_mcp)
-app.command("ui")(serve_commands.show_pages)
-app.command()(report_commands.report)
-app.command()(watch_commands.watch)
-app.command()(doctor_commands.doctor)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init_commands.init,
+    "learn": learn_commands.learn,
+    "online": learn_commands.online,
+    "eval": learn_commands.evaluate,
+    "feedback": serve_commands.feedback,
+    "mcp": serve_commands.serve_mcp,
+    "ui": serve_commands.show_pages,
+    "report": report_commands.report,
+    "watch": watch_commands.watch,
+    "doctor": doctor_commands.doctor,
+}
+for name, command in COMMANDS.items():
+    app.command(name, cls=FileCommand)(command)
 GROUPS = {
     "compare": compare_commands,
     "context": context_commands,
@@ -72,7 +78,7 @@ GROUPS = {
 for name, module in GROUPS.items():
     group = typer.Typer(help=module.ABOUT, no_args_is_help=True, cls=getattr(module, "KIND", None))
     for command in module.COMMANDS:
-        group.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+        group.command(command.__name__.rstrip("_").replace("_", "-"), cls=FileCommand)(command)
     app.add_typer(group, name=name)
 
 

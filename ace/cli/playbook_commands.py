@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,25 +14,34 @@ from ace.cli.bullet_commands import describe, find_bullet
 from ace.cli.completion import complete_bullet
 from ace.cli.options import Json, VersionOption
 from ace.cli.output import emit
-from ace.cli.playbook_places import PlaybookFile
+from ace.cli.playbook_places import PlaybookFile, PlaybookFolder
 from ace.errors import NotAPlaybook, StoreError
 
 if TYPE_CHECKING:
     from ace.playbook.model import Bullet
     from ace.store import Store
+    from ace.store.store_database import Place
 
 
 def list_(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path(),
+    folder: PlaybookFolder = Path(),
     json: Json = False,
 ) -> None:
-    """List the playbook files in a folder."""
+    """List the playbooks in a folder, or in a database of a server."""
     from ace.runs.run_text import align_columns, format_count
+
+    places: Sequence[Place]
+    if isinstance(folder, Path):
+        places = sorted(folder.glob("*.db"))
+    else:
+        from ace.store.postgres.server_look import list_playbooks
+
+        places = list_playbooks(folder)
 
     playbooks = list[dict[str, Any]]()
     rows = list[tuple[str, ...]]()
     problems = list[str]()
-    for path in sorted(folder.glob("*.db")):
+    for path in places:
         try:
             with history_commands.open_to_read(path) as store:
                 head = store.head()

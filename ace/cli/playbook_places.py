@@ -21,15 +21,16 @@ def read_place(text: str) -> Place:
     return parse_place(text)
 
 
-def read_file(text: str) -> Path:
-    """Return the path of a file, for commands that take no server. Raises InputError for the URL of one."""
-    from ace.store.store_database import ServerAddress, parse_place
+def refuse_password(place: Place | None, where: str) -> None:
+    """Raise InputError for an address with a password that would have to be written down. `where` says where.
 
-    place = parse_place(text)
-    if isinstance(place, ServerAddress):
-        hint = f"`ace playbook pull {place}` makes a file of it."
-        raise InputError("This command takes a playbook file, and no server.", hint=hint)
-    return place
+    What is written down is read by others, and an address without its password would open nothing later.
+    """
+    from ace.store.store_database import ServerAddress
+
+    if isinstance(place, ServerAddress) and place.secret:
+        hint = f"Put it into ~/.pgpass or PGPASSWORD, and give {place}."
+        raise InputError(f"The password of an address is not written into {where}.", hint=hint)
 
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     TaskPlaybook = Place | None
     ShownPlaybook = Place | None
     ServedPlaybook = Place | None
+    ShownPlaybooks = list[Place] | None
+    CheckedPlaybook = Place | None
+    PlaybookFolder = Place
+    ProjectPlaybook = Place | None
     TracesFile = Place | None
     OtherPlaybook = Place
 else:  # typer takes no union of types, and needs none where a function reads the word
@@ -71,6 +76,39 @@ else:  # typer takes no union of types, and needs none where a function reads th
             metavar="[PLAYBOOK]",
             help="A .db file or URL, made if missing, or a folder of them.  [default: the only one here]",
             parser=read_place,
+        ),
+    ]
+    ShownPlaybooks = Annotated[
+        list[Any] | None,
+        typer.Argument(
+            metavar="[PLAYBOOK...]",
+            help="Files, folders of them, or URLs.  [default: the only file here]",
+            parser=read_place,
+        ),
+    ]
+    CheckedPlaybook = Annotated[
+        Any,
+        typer.Argument(
+            metavar="[PLAYBOOK]",
+            help="A playbook, FILE or URL: its size by table, and runs that were killed.",
+            show_default=False,
+            autocompletion=complete_playbook,
+            parser=read_place,
+        ),
+    ]
+    PlaybookFolder = Annotated[
+        Any,
+        typer.Argument(
+            metavar="[FOLDER|URL]",
+            help="Where to look.  [default: .]",
+            show_default=False,
+            parser=read_place,
+        ),
+    ]
+    ProjectPlaybook = Annotated[
+        Any,
+        typer.Option(
+            metavar="FILE|URL", help="Made when it is served.  [default: NAME + .db]", parser=read_place
         ),
     ]
     TracesFile = Annotated[

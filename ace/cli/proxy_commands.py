@@ -10,7 +10,7 @@ import typer
 from ace.cli.compare_commands import TaskOrCommand
 from ace.cli.options import AllowedHosts, Json, Port, Trust
 from ace.cli.output import emit, note
-from ace.cli.playbook_places import PlaybookFile, playbook_file, read_file
+from ace.cli.playbook_places import PlaybookFile, ProjectPlaybook, playbook_file, refuse_password
 from ace.errors import InputError
 
 if TYPE_CHECKING:
@@ -122,9 +122,6 @@ def read_single(defaults: Project, playbook: Place | None, trust: bool) -> Proje
     if not defaults.upstream:
         raise InputError("Which API?", hint="Give one with --upstream, as https://api.openai.com.")
     file = playbook_file(playbook)
-    if not isinstance(file, Path):
-        hint = f"`ace playbook pull {file}` makes a file of it, and `push` brings back what is learned."
-        raise InputError("The proxy serves playbook files, and not servers.", hint=hint)
     if not defaults.task:
         return replace(defaults, playbook=file)
     folder = Path(defaults.task)
@@ -136,10 +133,7 @@ def read_single(defaults: Project, playbook: Place | None, trust: bool) -> Proje
 
 def add_project(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '_', '-' and '.'.")],
-    playbook: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Made when it is served.  [default: NAME + .db]", parser=read_file),
-    ] = None,
+    playbook: ProjectPlaybook = None,
     projects: Annotated[
         Path, typer.Option(metavar="FILE", help="The file of projects, made if missing.")
     ] = _PROJECTS,
@@ -148,6 +142,7 @@ def add_project(
     """Add a project to the file of projects, and print its key. The key is kept nowhere."""
     from ace.servers.proxy import projects as project_file
 
+    refuse_password(playbook, "a file of projects")
     key = project_file.add_project(projects, name, playbook or Path(f"{name}.db"))
     text = f"Added {name} to {projects}. Its key, which nobody can look up later:\n{key}"
     emit(json, {"project": name, "file": str(projects), "key": key}, text)

@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ace.cli.options import AllowedHosts, Json, OnlineOptions, Port, Trust, load_folder
 from ace.cli.output import emit, emit_line, note
-from ace.cli.playbook_places import PlaybookFile, ServedPlaybook, playbook_file, read_file
+from ace.cli.playbook_places import PlaybookFile, ServedPlaybook, ShownPlaybooks, playbook_file
 from ace.cli.run_session import render_close
 from ace.errors import CapReached, InputError, UnknownVersion
 
@@ -118,14 +117,7 @@ def serve_mcp(
 
 
 def show_pages(
-    playbooks: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PLAYBOOK...]",
-            help="Files, or folders of them.  [default: the only one]",
-            parser=read_file,
-        ),
-    ] = None,
+    playbooks: ShownPlaybooks = None,
     host: Host = "127.0.0.1",
     port: Port = 8766,
     allow_host: AllowedHosts = None,
@@ -148,7 +140,7 @@ def show_pages(
     token = os.environ.get(TOKEN_VARIABLE, "")
     names = tuple(allow_host or ())
     place = HttpPlace(host=host, port=port, names=names, token=token, variable=TOKEN_VARIABLE)
-    books = Books(playbooks or [file for file in [playbook_file(None)] if isinstance(file, Path)])
+    books = Books(playbooks or [playbook_file(None)])
     serve_review(books, place, lambda address: note(f"ace: open {address} in a browser; Ctrl-C ends it"))
 
 

@@ -79,9 +79,10 @@ def _choose_run(store: Store) -> int:
     runs = store.run_summaries(limit=_NEWEST)
     if not runs:
         raise UnknownVersion(f"no runs in {store.path} yet.", hint="`ace learn TASK` makes one.")
+    gone = (ProcessState.GONE, ProcessState.ELSEWHERE)
     for run in reversed(runs):
-        process = check_process(store.run(run.id).config.get("process"))
-        if run.status == "running" and run.kind != "agent" and process is not ProcessState.GONE:
+        process = check_process(store.run(run.id).config.get("process"), store.path)
+        if run.status == "running" and run.kind != "agent" and process not in gone:
             return run.id
     return runs[-1].id
 

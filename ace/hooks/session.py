@@ -22,7 +22,7 @@ from ace.errors import InputError
 from ace.hooks.coding_agent import EVENTS, CodingAgent, Moment
 from ace.safety.secrets import hide_secrets
 from ace.store import Store
-from ace.store.store_database import Place
+from ace.store.store_database import Place, locate_folder
 from ace.text import estimate_tokens
 
 LOG = "hooks.log"
@@ -68,13 +68,8 @@ class SessionNote:
 
 
 def locate_notes(playbook: Place) -> Path:
-    """Return the folder of notes and log that belongs to a playbook; a user's own for one on a server."""
-    if isinstance(playbook, Path):
-        return playbook.with_name(f"{playbook.name}.sessions")
-    import platformdirs
-
-    digest = hashlib.sha256(str(playbook).encode()).hexdigest()[:8]
-    return platformdirs.user_state_path("ace") / f"{playbook.stem}-{digest}.sessions"
+    """Return the folder of notes and log that belongs to a playbook."""
+    return locate_folder(playbook, ".sessions")
 
 
 def read_lessons(playbook: Place, agent: CodingAgent, budget: int) -> tuple[str, int]:

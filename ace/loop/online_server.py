@@ -34,7 +34,6 @@ from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts
 from ace.playbook.model import Playbook
 from ace.runs.answer_feedback import read_feedback
-from ace.runs.cost import sum_usage_by_role
 from ace.runs.drift import make_drift_detector
 from ace.runs.report import Report
 from ace.settings import FeedbackKind, Settings
@@ -257,7 +256,11 @@ class OnlineServer:
         """Have answers belong to a run of their own from now on. Called by the learner's thread."""
         models = self._parts.models
         if not self._own_run:
-            config = {"branch": store.branch_name, "models": dict(models.models), "process": mark_process()}
+            config = {
+                "branch": store.branch_name,
+                "models": dict(models.models),
+                "process": mark_process(store.path),
+            }
             self._own_run = store.start_run("agent", self.task.name, config)
             journal = self._journals.enter_context(closing(store.call_journal(self._own_run)))
             if self._seat.run:
@@ -286,7 +289,7 @@ class OnlineServer:
             playbook=str(store.path),
             bullets=len(store.checkout(head)),
             seconds=self._parts.models.meter.seconds,
-            usage=sum_usage_by_role(store.calls(run)),
+            usage=store.usage_since(run).usage,
             run=run,
             selected=head,
             stopped=stopped,

@@ -1,4 +1,4 @@
-"""Which playbook files are served under which names, and the learners that have them open.
+"""Which playbooks are served under which names, and the learners that have them open.
 
 A name is looked up among the files that are there, and never made into a path. So no name leaves the folder.
 """
@@ -14,7 +14,7 @@ from ace.errors import InputError, StoreError
 from ace.loop import AgentLearner
 from ace.servers.books import list_playbooks
 from ace.store import Store
-from ace.store.store_database import Place, ServerAddress
+from ace.store.store_database import Place
 
 
 @dataclass(slots=True)
@@ -49,9 +49,7 @@ class Shelf:
 
     def list_paths(self) -> dict[str, Place]:
         """Return the files by name, as they are now. A link out of the folder is not among them."""
-        if isinstance(self.place, ServerAddress):
-            return {self.place.stem: self.place}
-        return dict[str, Place](list_playbooks(self.place))
+        return list_playbooks(self.place)
 
     def find(self, name: str) -> Place:
         """Return the file of this name; "" is the only one that is served.

@@ -39,7 +39,7 @@ def lead_on_file(path: Path, branch: str, task: str) -> Iterator[None]:
         raise StoreUnwritable(f"{file} could not be locked ({error}).", hint=hint, path=str(path)) from error
     try:
         with suppress(OSError):  # some systems let nobody write to what is locked
-            file.write_text(json.dumps(mark_process()), encoding="utf-8")
+            file.write_text(json.dumps(mark_process(path)), encoding="utf-8")
         yield
     finally:
         with suppress(OSError):  # or it is gone with its folder
@@ -53,7 +53,7 @@ def find_leader(path: Path, branch: str, task: str) -> str:
         mark = json.loads(_find_lock(path, branch, task).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # it is not there, or empty
         return ""
-    return f"Process {mark['pid']}" if check_process(mark) is not ProcessState.GONE else ""
+    return f"Process {mark['pid']}" if check_process(mark, path) is not ProcessState.GONE else ""
 
 
 def _find_lock(path: Path, branch: str, task: str) -> Path:

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from json import JSONDecodeError
 from pathlib import Path
 
-from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnwritable
+from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError
 from ace.store import file_lead, schema
 from ace.store.integrity import foreign, seals
 from ace.store.sqlite_errors import ErrorKind, convert_error, list_machine_errors

@@ -6,6 +6,7 @@ PostgreSQL has other words for. Nothing else of the store knows which of the two
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -38,10 +39,14 @@ class ServerAddress:
 
     @property
     def stem(self) -> str:
-        """Return the playbook's name: of its schema, or of the database where that is the usual one."""
+        """Return the playbook's name: of its schema, or of the database where that is the usual one.
+
+        Files and pages are named by it, so what no file's name should hold is a dash.
+        """
         if self.schema != DEFAULT_SCHEMA:
             return self.schema
-        return urlsplit(self.url).path.strip("/") or DEFAULT_SCHEMA
+        database = re.sub(r"[^\w.+-]+", "-", unquote(urlsplit(self.url).path)).strip("-.")
+        return database or DEFAULT_SCHEMA
 
     @property
     def conninfo(self) -> str:
@@ -64,11 +69,15 @@ def parse_place(text: str | Path | ServerAddress) -> Place:
 
     `?schema=NAME` says which playbook of a database; all else after the question mark is libpq's. Raises
     InputError for a URL that cannot be read, or of another kind of server, without a word of it that may be a
-    password.
+    password; and for one as a `Path`, which has lost a slash of it.
     """
-    if isinstance(text, ServerAddress | Path):
+    if isinstance(text, ServerAddress):
         return text
     hint = "postgresql://USER@HOST:PORT/DATABASE, with the password in PGPASSWORD or ~/.pgpass."
+    if isinstance(text, Path):
+        if is_address(text):
+            raise InputError("The address of a server is no Path.", hint=f"Give it as a text: {hint}")
+        return text
     if not text.startswith(SCHEMES):
         if _SCHEME.match(text):
             kind = text.partition("://")[0]
@@ -105,11 +114,42 @@ def parse_place(text: str | Path | ServerAddress) -> Place:
     return ServerAddress(url, schema, unquote(secret))
 
 
+def is_address(path: str | Path) -> bool:
+    """Tell whether a text is the address of a server that can hold a playbook, or a `Path` was one."""
+    if isinstance(path, Path):
+        return f"{path.parts[0]}//" in SCHEMES if path.parts else False
+    return path.startswith(SCHEMES)
+
+
+def require_file(path: str | Path | ServerAddress, what: str) -> Path:
+    """Return the path of what is always a file. `what` names it, as "A study", in the error.
+
+    Raises InputError for the address of a server, without a word of it that may be a password.
+    """
+    if isinstance(path, ServerAddress) or is_address(path):
+        raise InputError(f"{what} is a file, and nothing on a server.", hint="Give the path of a file.")
+    return Path(path)
+
+
 def name_beside(place: Place, ending: str) -> Path:
     """Return the path of a file that belongs to a playbook: beside its file, or here for one on a server."""
     if isinstance(place, Path):
         return place.with_name(f"{place.stem}{ending}")
     return Path(f"{place.stem}{ending}")
+
+
+def locate_folder(place: Place, ending: str) -> Path:
+    """Return the folder of what waits to be written into a playbook; whoever writes there makes it.
+
+    It is beside a file, as "shop.db.sessions". For a playbook on a server it is among the user's own, named
+    by the address, so that it is found again from any folder. Raises OSError where those cannot be made.
+    """
+    if isinstance(place, Path):
+        return place.with_name(f"{place.name}{ending}")
+    import platformdirs
+
+    digest = hashlib.sha256(str(place).encode()).hexdigest()[:8]
+    return platformdirs.user_state_path("ace", ensure_exists=True) / f"{place.stem}-{digest}{ending}"
 
 
 Rows = Any

@@ -35,7 +35,7 @@ from ace.store.connection import OpenFile
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
-from ace.store.sqlite_text import now, parse_strings, to_json
+from ace.store.sqlite_text import now, parse_strings, read_column, to_json
 from ace.store.store_database import Database
 from ace.task.types import Episode
 
@@ -209,14 +209,13 @@ class RunStore(OpenFile):
 
         A bullet that a run added or changed and nothing proved has none.
         """
-        sql = """SELECT kept.key, sample.value FROM steps, json_each(steps.payload, '$.kept') AS kept
-            LEFT JOIN json_each(kept.value) AS sample ORDER BY steps.run, steps.number"""
+        sql = "SELECT json_extract(payload, '$.kept') FROM steps ORDER BY run, number"
         samples: dict[str, dict[str, None]] = {}
         with self._reading() as db:
-            for bullet, sample in db.execute(sql):
-                proven = samples.setdefault(bullet, {})
-                if sample is not None:
-                    proven[sample] = None
+            texts = read_column(db, sql)
+        for text in filter(None, texts):
+            for bullet, proven in json.loads(text).items():
+                samples.setdefault(bullet, {}).update(dict.fromkeys(proven or ()))
         return {bullet: tuple(proven) for bullet, proven in samples.items()}
 
     def add_feedback(self, feedback: AnswerFeedback) -> AnswerFeedback:

@@ -21,7 +21,7 @@ from ace.store import bullet_history, checked_rows
 from ace.store.connection import OpenFile
 from ace.store.integrity import backup, seals, verify
 from ace.store.sqlite_text import read_column
-from ace.store.store_database import Database
+from ace.store.store_database import Database, require_file
 
 # Table -> the column by which its rows are in order. Tables that others point to come first.
 _ORDER = {
@@ -101,7 +101,7 @@ class TransferStore(OpenFile):
 
         Raises InputError where `target` exists. `ace.store.restore` puts a backup back.
         """
-        return backup.write(self._db, Path(target))
+        return backup.write(self._db, require_file(target, "A backup"))
 
     def pull(self, source: OpenFile) -> Transfer:
         """Take over all that another store has and this one lacks, or nothing; and report what that was.

@@ -20,6 +20,7 @@ from ace.errors import InputError, NewerSchema, StoreError
 from ace.store.sqlite_connection import transaction
 from ace.store.sqlite_errors import ErrorKind, converted_errors, list_machine_errors
 from ace.store.sqlite_text import now, to_json, to_text
+from ace.store.store_database import require_file
 from ace.text.plain_file import find_obstacle
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class StudyFile:
         Raises StoreError for another kind of file and, with `read_only`, for a missing one; NewerSchema for
         a file of a later release.
         """
-        path = Path(path)
+        path = require_file(path, "A study")
         if read_only and not path.exists():
             raise StoreError(f"There is no study at {path}.", hint="`ace compare TASK` makes one.")
         obstacle = find_obstacle(path)

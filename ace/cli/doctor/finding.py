@@ -20,6 +20,7 @@ class Topic(StrEnum):
     SQLITE = "sqlite"
     TERMINAL = "terminal"
     SETTINGS = "settings"
+    SERVER = "server"
     PLAYBOOK = "playbook"
 
 

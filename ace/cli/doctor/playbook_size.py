@@ -1,4 +1,4 @@
-"""One playbook file: what takes its room, and runs in it that nobody has finished."""
+"""One playbook: what takes its room, and runs in it that nobody has finished."""
 
 from __future__ import annotations
 
@@ -11,31 +11,42 @@ from ace.errors import AceError
 from ace.text.sizes import format_size
 
 if TYPE_CHECKING:
+    from ace.store.postgres.server_look import ServerSizes
+    from ace.store.store_database import Place
     from ace.store.table_sizes import FileSizes
 
 _MUCH_LOG = 100 * 10**6  # bytes
 
 
-def check_playbook(path: Path) -> tuple[list[Finding], FileSizes | None]:
-    """Return what is to be said of a playbook file, and its sizes; None where it cannot be read.
+def check_playbook(path: Place) -> tuple[list[Finding], FileSizes | ServerSizes | None]:
+    """Return what is to be said of a playbook, and its sizes; None where it cannot be read.
 
     The whole history is not checked: `ace playbook verify` does that.
     """
+    from ace.cli.doctor.playbook_server import check_server
     from ace.store import Store
     from ace.store.process_mark import ProcessState, check_process
     from ace.store.table_sizes import read_table_sizes
 
+    findings: list[Finding] = []
+    sizes: FileSizes | ServerSizes | None = None
     try:
-        sizes = read_table_sizes(path)
+        if isinstance(path, Path):
+            sizes = read_table_sizes(path)
+            size, room = sizes.file, list(_check_room(path, sizes))
+        else:
+            findings, sizes = check_server(path)
+            if sizes is None:
+                return findings, None
+            size, room = sizes.playbook, []
         with Store.open(path, create=False, read_only=True) as store:
             bullets = sum(store.count_by_section().values())
             head = store.head().number
             runs = store.runs(limit=20)
     except AceError as error:
-        return [Finding(Topic.PLAYBOOK, Health.BROKEN, error.message, error.hint)], None
-    text = f"{path}: {bullets} bullets, version {head}, {format_size(sizes.file)}"
-    findings = [Finding(Topic.PLAYBOOK, Health.OK, text)]
-    findings += _check_room(path, sizes)
+        return [*findings, Finding(Topic.PLAYBOOK, Health.BROKEN, error.message, error.hint)], None
+    text = f"{path}: {bullets} bullets, version {head}, {format_size(size)}"
+    findings += [Finding(Topic.PLAYBOOK, Health.OK, text), *room]
     for run in runs:
         if run.status != "running":
             continue

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from ace.retrieval.documents import file_readers, index_tables
 from ace.retrieval.documents.chunks import MOST, Chunk
 from ace.retrieval.documents.document_folder import SkippedFile, list_documents
+from ace.store.store_database import require_file
 from ace.text.plain_file import find_obstacle
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class DocumentIndex:
 
         Raises DocumentsError for a file that is something else, or missing when it is not to be made.
         """
-        index = cls(Path(path), timeout)
+        index = cls(require_file(path, "An index of documents"), timeout)
         index_tables.connect(index.path, create=create, timeout=timeout).close()
         return index
 

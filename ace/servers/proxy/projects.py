@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ace.errors import InputError, TaskError
+from ace.store.store_database import Place, parse_place
 from ace.task.samples import NAME
 from ace.task.toml_table import TomlTable
 
@@ -33,7 +34,7 @@ class Project:
     name: str = "agent"
     """Names its table in the file, and the task that its episodes belong to where it has none of its own."""
 
-    playbook: Path
+    playbook: Place
 
     upstream: str
     """The address of the API, without the path of a request."""
@@ -88,7 +89,7 @@ def read_projects(file: Path, defaults: Project) -> list[Project]:
 
         model_config = ConfigDict(extra="forbid", strict=True)
 
-        playbook: str = Field(min_length=1, description="the path of a playbook file")
+        playbook: str = Field(min_length=1, description="the path of a playbook file, or postgresql://...")
         keys: list[str] = Field(
             min_length=1, description="a list of hashes, as `ace proxy add-project` makes"
         )
@@ -129,7 +130,7 @@ def read_projects(file: Path, defaults: Project) -> list[Project]:
         except InputError as error:
             raise table.problem("upstream", error.message, error.hint) from error
         more = values.model_dump(exclude={"playbook", "keys", "upstream"})
-        playbook = file.parent / values.playbook
+        playbook = locate_playbook(file, name, values.playbook)
         if more["task"]:
             more["task"] = str(file.parent / more["task"])
         keys = tuple(values.keys)
@@ -137,11 +138,34 @@ def read_projects(file: Path, defaults: Project) -> list[Project]:
     return projects
 
 
-def add_project(file: Path, name: str, playbook: Path) -> str:
+def locate_playbook(file: Path, project: str, text: str) -> Place:
+    """Return where the playbook of a project is: a path is relative to the folder of the file of projects.
+
+    Raises TaskError for an address that cannot be read.
+    """
+    try:
+        place = parse_place(text)
+    except InputError as error:
+        field = f"projects.{project}.playbook"
+        raise TaskError(error.message, hint=error.hint, file=str(file), field=field) from error
+    return file.parent / place if isinstance(place, Path) else place
+
+
+def identify_playbook(place: Place) -> Path | tuple[str, str]:
+    """Return what is the same for two names of one playbook, as far as the names say it."""
+    if isinstance(place, Path):
+        return place.resolve()
+    parts = urlsplit(place.url)
+    server = f"{parts.hostname or ''}:{parts.port or 5432}"
+    return f"{server}{parts.path}", place.schema
+
+
+def add_project(file: Path, name: str, playbook: Place) -> str:
     """Add a project to a file, made if missing, and return its key, which is kept nowhere.
 
-    What stands in the file stays. Raises TaskError for a file that is wrong, InputError for a name that is
-    taken or cannot be one, and for a playbook that another project has.
+    What stands in the file stays; the password of an address is not written. Raises TaskError for a file that
+    is wrong, InputError for a name that is taken or cannot be one, and for a playbook that another project
+    has.
     """
     if not NAME.fullmatch(name):
         message = f"A project cannot be called {name!r:.60}."
@@ -154,10 +178,10 @@ def add_project(file: Path, name: str, playbook: Path) -> str:
             raise InputError(f"{file} has a project {name!r} already.", hint=hint)
         for other, fields in values.items():
             theirs = fields.get("playbook") if isinstance(fields, dict) else None
-            if (
-                isinstance(theirs, str)
-                and (file.parent / theirs).resolve() == (file.parent / playbook).resolve()
-            ):
+            if not isinstance(theirs, str):
+                continue
+            same = identify_playbook(locate_playbook(file, other, theirs))
+            if same == identify_playbook(locate_playbook(file, name, str(playbook))):
                 hint = "Give each project its own with --playbook; it is made when it is served."
                 raise InputError(f"{file}: the project {other!r} has the playbook {playbook}.", hint=hint)
         before = file.read_text(encoding="utf-8")
@@ -176,14 +200,16 @@ def add_project(file: Path, name: str, playbook: Path) -> str:
 
 
 def require_distinct(projects: Sequence[Project]) -> list[Project]:
-    """Return the projects with their playbooks' absolute paths. Raises TaskError where two share a file."""
-    owners: dict[Path, str] = {}
+    """Return the projects with their playbooks' absolute paths. Raises TaskError where two share one."""
+    owners: dict[Path | tuple[str, str], str] = {}
     resolved = []
     for project in projects:
-        path = project.playbook.resolve()
-        owner = owners.setdefault(path, project.name)
+        place = project.playbook
+        if isinstance(place, Path):
+            place = place.resolve()
+        owner = owners.setdefault(identify_playbook(place), project.name)
         if owner != project.name:
-            message = f"{owner!r} has the same playbook, {path}."
+            message = f"{owner!r} has the same playbook, {place}."
             raise TaskError(message, hint="Give each project its own.", field=f"projects.{project.name}")
-        resolved.append(replace(project, playbook=path))
+        resolved.append(replace(project, playbook=place))
     return resolved

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +20,14 @@ from typing import Any
 from ace.agent.watch.conversation import Conversations
 from ace.agent.watch.reply_stream import ReplyBuilder
 from ace.agent.watch.wire import Body, Interface, list_request_items
-from ace.errors import AceError, StoreBusy, StoreUnwritable, UnknownVersion, describe_error
+from ace.errors import (
+    AceError,
+    StoreBusy,
+    StoreUnreachable,
+    StoreUnwritable,
+    UnknownVersion,
+    describe_error,
+)
 from ace.loop import AgentLearner
 from ace.loop.own_episode import EpisodeContext, OwnEpisode
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
@@ -44,6 +52,7 @@ from ace.servers.proxy.spool import (
     split_entries,
 )
 from ace.store import Store
+from ace.store.store_database import Place
 from ace.task.traces.claude_code import drop_reminders
 from ace.task.types import Sample
 
@@ -52,6 +61,7 @@ _MOST_SESSIONS = 1_000  # that are followed at once; the one that was silent lon
 _LONGEST_ERROR = 500  # characters of what an upstream says of a fault
 _LONGEST_REPLY = 64_000_000  # bytes of a reply that came compressed
 _PIECE = 16_384  # bytes of it that are unpacked at once
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0  # seconds that a server is left alone that does not answer
 _LOG = logging.getLogger("ace.learner")
 
 Row = EpisodeEvent | EpisodeEnd | AnswerFeedback
@@ -125,8 +135,8 @@ class Session:
 class Recorder:
     """Record what waits for one project. Belongs to one thread."""
 
-    def __init__(self, playbook: Path, open_learner: Callable[[], AgentLearner], tell: Tell) -> None:
-        """Name the file. `open_learner` opens its learner, which raises its own errors in each call."""
+    def __init__(self, playbook: Place, open_learner: Callable[[], AgentLearner], tell: Tell) -> None:
+        """Name the playbook. `open_learner` opens its learner, which raises its own errors in each call."""
         self._playbook = playbook
         self._folder = locate_spool(playbook)
         self._open_learner = open_learner
@@ -138,12 +148,18 @@ class Recorder:
         self._fates: list[tuple[str, FeedbackFate, str]] = []  # to be told then
         self._replies: dict[str, str] = {}  # to be kept then
         self._problem = ""
+        self._pause = _FIRST_PAUSE
+        self._rests_until = 0.0  # of the monotonic clock
 
     def step(self, silence: float) -> bool:
         """Record some of what waits, and end conversations that were silent for so many seconds.
 
         Return whether more waits that can be recorded now. Raises nothing: what cannot be recorded stays.
+        After a server that does not answer nothing is done for a while: asking it takes seconds, for which
+        other projects would wait.
         """
+        if time.monotonic() < self._rests_until:
+            return False
         try:
             collector = self._open()
             if not self._flush(collector):
@@ -158,11 +174,12 @@ class Recorder:
                     session.conversations.finish(episode)
             return self._flush(collector) and len(paths) == _AT_ONCE
         except (AceError, OSError, sqlite3.Error) as error:
-            self._note(describe_error(error))
+            self._put_off(error)
             return False
 
     def close(self) -> None:
         """Record what waits, end the conversations, and close the file. Raises nothing."""
+        self._rests_until = 0.0
         while self.step(silence=0.0):
             pass
         try:
@@ -205,6 +222,13 @@ class Recorder:
         if problem and problem != self._problem:
             _LOG.warning("could not record what waits in %s: %s", self._folder, problem)
         self._problem = problem
+
+    def _put_off(self, error: Exception) -> None:
+        """Log why nothing is recorded. A server that does not answer is left alone, longer each time."""
+        self._note(describe_error(error))
+        if isinstance(error, StoreUnreachable):
+            self._rests_until = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _take_entry(self, collector: EpisodeCollector, path: Path, written: bytes) -> None:
         """Take an entry of a file. One that cannot be used is set aside, and the others go on."""
@@ -319,7 +343,7 @@ class Recorder:
                 collector.learner.write(*collector.rows)
                 collector.rows.clear()
             except (StoreBusy, StoreUnwritable) as error:
-                self._note(describe_error(error))
+                self._put_off(error)
                 return False
             except AceError as error:
                 self._write_singly(collector, error)
@@ -330,6 +354,7 @@ class Recorder:
             self._tell(*fate)
         self._fates.clear()
         self._note("")
+        self._pause = _FIRST_PAUSE
         return True
 
     def _write_singly(self, collector: EpisodeCollector, error: AceError) -> None:

@@ -12,6 +12,7 @@ import os
 import select
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,6 +23,7 @@ from ace.servers.proxy.recorder import Recorder
 from ace.servers.proxy.recorder_process import FeedbackFate
 from ace.servers.transports import log_to_stderr
 from ace.store import Store
+from ace.store.store_database import Place, parse_place
 from ace.task import load_task
 
 _LOOKS = 0.2  # seconds between looks into the spools
@@ -46,9 +48,11 @@ def main() -> None:
     config = json.loads(line)
     recorders = []
     for row in config["projects"]:
-        playbook = Path(row["playbook"])
+        playbook = parse_place(row["playbook"])
+        if not isinstance(playbook, Path):
+            playbook = replace(playbook, secret=row["secret"])
         tell = partial(write_answer, answers)
-        recorders.append(Recorder(playbook, partial(open_learner, row, config["trust"]), tell))
+        recorders.append(Recorder(playbook, partial(open_learner, playbook, row, config["trust"]), tell))
     is_open = True
     while is_open:
         more = [recorder.step(_SILENCE) for recorder in recorders]
@@ -59,18 +63,17 @@ def main() -> None:
         recorder.close()
 
 
-def open_learner(row: Mapping[str, Any], trust: bool) -> AgentLearner:
-    """Return the learner of a project. Raises errors of its task and its file."""
-    path = Path(row["playbook"])
+def open_learner(playbook: Place, row: Mapping[str, Any], trust: bool) -> AgentLearner:
+    """Return the learner of a project. Raises errors of its task and its playbook."""
     if row["task"]:
         task = load_task(row["task"], trust=trust)
     else:
         task = choose_agent_task(None, row["name"], "", None)
-    Store.open(path, create=False, read_only=True).close()  # a learner would make a file that is gone anew
+    Store.open(playbook, create=False, read_only=True).close()  # a learner would make it anew
     settings: dict[str, Any] = {}
     if not row["model"]:
         settings["drift"] = False  # nothing is learned here, and what watches takes seconds to import
-    return api.learner(path, row["model"] or None, task=task, raises=True, **settings)
+    return api.learner(playbook, row["model"] or None, task=task, raises=True, **settings)
 
 
 def write_answer(target: TextIO, name: str, fate: FeedbackFate, episode: str) -> None:

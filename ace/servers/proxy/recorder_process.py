@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 
 from ace.servers.proxy.projects import Project
 
@@ -31,13 +32,18 @@ class FeedbackFate(StrEnum):
 
 
 class RecorderProcess:
-    """Keep the process alive, and hear from it what became of feedback. Used by one event loop."""
+    """Keep the process alive, and hear from it what became of feedback. Used by one event loop.
+
+    It is told by its stdin what to record, with the passwords of servers: nobody sees those in a list of
+    processes.
+    """
 
     def __init__(self, projects: Sequence[Project], *, trust: bool = False) -> None:
         rows = []
         for project in projects:
             row = {name: getattr(project, name) for name in ("name", "model", "task")}
-            rows.append({**row, "playbook": str(project.playbook)})
+            secret = "" if isinstance(project.playbook, Path) else project.playbook.secret
+            rows.append({**row, "playbook": str(project.playbook), "secret": secret})
         self._config = json.dumps({"projects": rows, "trust": trust}).encode() + b"\n"
         self._process: asyncio.subprocess.Process | None = None
         self._asked: dict[str, asyncio.Future[tuple[FeedbackFate, str]]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ace.errors import InputError
 from ace.servers.http_place import LOOPBACK, App, list_hosts, serve_app, write_host
@@ -29,8 +30,8 @@ def run_proxy(
 ) -> None:
     """Serve until a signal ends it. `announce` is called with the address once it can be reached.
 
-    A playbook that is missing is made, if its name ends in .db. Raises InputError where nobody can listen
-    there, or where everybody could come in; and errors of the playbooks.
+    A playbook that is missing is made, on a server or in a file whose name ends in .db. Raises InputError
+    where nobody can listen there, or where everybody could come in; and errors of the playbooks.
     """
     log_to_stderr()
     logging.getLogger("httpx").setLevel(logging.ERROR)
@@ -39,7 +40,9 @@ def run_proxy(
         raise InputError(f"{host} can be reached from elsewhere, which needs keys of projects.", hint=hint)
     projects = require_distinct(projects)
     for project in projects:
-        if not project.playbook.exists():
+        if not isinstance(project.playbook, Path):
+            Store.open(project.playbook).close()
+        elif not project.playbook.exists():
             if project.playbook.suffix != ".db":
                 message = f"There is no playbook {project.playbook}."
                 raise InputError(message, hint="Give a file that ends in .db, which is then made.")

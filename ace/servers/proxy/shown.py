@@ -12,6 +12,8 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -24,6 +26,7 @@ from ace.store import Store
 from ace.text import estimate_tokens
 
 _LOOKS = 0.5  # seconds between looks for a newer version
+_LAST_SECONDS = 2.0  # that the end waits for a server
 _MOST = 10_000  # conversations whose text is remembered
 _LOG = logging.getLogger("ace.proxy")
 
@@ -53,13 +56,16 @@ class ShownText:
 
     def read(self) -> None:
         """Read the newest version. Raises errors of reading; the text stays as it was then."""
-        path = self.project.playbook
-        about = path.stat()
-        if self._store is not None and self._identity != (about.st_dev, about.st_ino):
+        place = self.project.playbook
+        identity = (0, 0)
+        if isinstance(place, Path):
+            about = place.stat()
+            identity = (about.st_dev, about.st_ino)
+        if self._store is not None and self._identity != identity:
             self.close()
         if self._store is None:
-            self._store = Store.open(path, create=False, read_only=True)
-            self._identity = (about.st_dev, about.st_ino)
+            self._store = Store.open(place, create=False, read_only=True)
+            self._identity = identity
         version = self._store.head().number
         if version == self.current.version:
             return
@@ -88,7 +94,10 @@ class ShownText:
 
 
 class ShownTexts:
-    """Follow the playbooks of all projects in a thread. Use as a context manager."""
+    """Follow the playbooks of all projects in threads. Use as a context manager.
+
+    Files have one thread together. A server has one of its own, because it may take seconds to answer.
+    """
 
     def __init__(self, projects: Sequence[Project]) -> None:
         """Read each playbook once. Raises errors of reading."""
@@ -101,15 +110,27 @@ class ShownTexts:
         self._pins: OrderedDict[tuple[str, str, bytes], ShownPlaybook] = OrderedDict()
         self._pinning = Lock()
         self._stop = Event()
-        self._thread = Thread(target=self._follow, name="playbooks", daemon=True)
+        files: list[ShownText] = []
+        groups = [files]
+        for text in self._texts.values():
+            if isinstance(text.project.playbook, Path):
+                files.append(text)
+            else:
+                groups.append([text])
+        self._threads: list[Thread] = []
+        for group in groups:
+            follow = partial(self._follow, group)
+            self._threads.append(Thread(target=follow, name="playbooks", daemon=True))
 
     def __enter__(self) -> ShownTexts:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join(_LAST_SECONDS)
 
     def choose(
         self, project: str, session: str, interface: Interface, body: Mapping[str, Any]
@@ -143,10 +164,10 @@ class ShownTexts:
                 self._pins.popitem(last=False)
         return chosen
 
-    def _follow(self) -> None:
-        """Look for newer versions until the end."""
+    def _follow(self, texts: Sequence[ShownText]) -> None:
+        """Look for newer versions of some playbooks until the end."""
         while not self._stop.wait(_LOOKS):
-            for text in self._texts.values():
+            for text in texts:
                 text.follow()
-        for text in self._texts.values():
+        for text in texts:
             text.close()

@@ -1,4 +1,4 @@
-"""What waits to be recorded: exchanges, and words on them, in files of a folder beside the playbook.
+"""What waits to be recorded: exchanges, and words on them, in files of a folder of the playbook.
 
 The process that forwards adds an entry to its open file, which is one write, and seals the file soon after by
 giving it another name. The process that records reads sealed files in the order of their names, and the
@@ -21,6 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ace.errors import InputError
+from ace.store.store_database import Place, locate_folder
 from ace.text.sizes import format_size
 
 _SEALED, _OPEN = ".exchanges", ".open"
@@ -93,15 +94,15 @@ class FeedbackNote:
 Entry = Exchange | FeedbackNote
 
 
-def locate_spool(playbook: Path) -> Path:
-    """Return the folder that belongs to a playbook file."""
-    return playbook.with_name(f"{playbook.name}.exchanges")
+def locate_spool(playbook: Place) -> Path:
+    """Return the folder that belongs to a playbook. Raises OSError as `locate_folder` does."""
+    return locate_folder(playbook, ".exchanges")
 
 
 class SpoolWriter:
     """Add entries to the folder of a playbook. Belongs to one event loop."""
 
-    def __init__(self, playbook: Path, most: int = MOST_SPOOLED) -> None:
+    def __init__(self, playbook: Place, most: int = MOST_SPOOLED) -> None:
         """Seal what an earlier process of the same number has left: in a container all have the same.
 
         `most` is how many bytes may be in the folder, those of other processes included.

@@ -1,9 +1,12 @@
-"""What all requests share: the files that are served, and what was read of them a moment ago."""
+"""What all requests share: the playbooks that are served, and what was read of them a moment ago."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 
 from immutables import Map
@@ -20,12 +23,14 @@ from ace.store.store_database import Place
 
 _REMEMBERED = 4  # playbooks
 _FOLLOWED = 20  # runs that go on, of which only what is new is read
+_WAIT = 5.0  # seconds for another process's write, and for a server
+_IDLE = 4  # connections to a server that are kept for later pages
 
 
 class Library:
     """Hold the playbooks of a server. Safe to use from several threads.
 
-    `books` names the files, `conflicts` looks for bullets that contradict each other.
+    `books` names them, `conflicts` looks for bullets that contradict each other.
     """
 
     def __init__(self, books: Books) -> None:
@@ -35,7 +40,39 @@ class Library:
         self._playbooks: dict[str, tuple[Playbook, tuple[Bullet, ...]]] = {}
         self._selectors: dict[Place, HybridSelector] = {}
         self._readers: OrderedDict[tuple[Place, int, str], ProgressReader] = OrderedDict()
+        self._idle: defaultdict[Place, list[Store]] = defaultdict(list)
         self._lock = Lock()
+
+    @contextmanager
+    def open(self, book: str, branch: str, *, write: bool) -> Iterator[Store]:
+        """Open a playbook on a branch until the block ends, to read unless `write`.
+
+        A connection to a server that only reads is kept for later pages: making one takes longer than a page.
+        Raises StoreError, and UnknownVersion for a name or a branch that is not there.
+        """
+        place = self.books.find(book)
+        store: Store | None = None
+        is_kept = not write and not isinstance(place, Path)
+        if is_kept:
+            with self._lock:
+                if self._idle[place]:
+                    store = self._idle[place].pop()
+        if store is None:
+            store = Store.open(place, create=False, read_only=not write, timeout=_WAIT)
+        try:
+            if branch != store.branch_name:
+                store.switch(branch)
+            yield store
+        except BaseException:
+            is_kept = False
+            raise
+        finally:
+            with self._lock:
+                is_kept = is_kept and len(self._idle[place]) < _IDLE
+                if is_kept:
+                    self._idle[place].append(store)
+            if not is_kept:
+                store.close()
 
     def checkout(self, store: Store) -> tuple[Playbook, tuple[Bullet, ...]]:
         """Return the playbook at the head of a store, and its live bullets by section and position.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ace.errors import UnknownVersion
@@ -16,6 +17,7 @@ from ace.servers.review.library import Library
 from ace.servers.review.view import View, answer_safely, load_templates, show_refusal
 from ace.servers.review.web_guard import WebGuard
 from ace.servers.transports import log_to_stderr
+from ace.store import Store
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -52,9 +54,13 @@ _WRITE: dict[str, Handler] = {
 def serve_review(books: Books, place: HttpPlace, announce: Callable[[str], None]) -> None:
     """Serve the pages until a signal ends it. `announce` is called with their address.
 
-    Raises InputError where nobody can listen there.
+    Raises InputError where nobody can listen there, and StoreError for a playbook on a server that cannot be
+    read. What is wrong with a file is said on its pages.
     """
     log_to_stderr()
+    for playbook in books.places:
+        if not isinstance(playbook, Path):
+            Store.open(playbook, create=False, read_only=True).close()
     serve_app(partial(make_review_app, books, place), place.host, place.port, announce)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     Handler = Callable[["View"], Response]
 
 _LOG = logging.getLogger(__name__)
-_WAIT = 5.0  # seconds for another process's write
 _LONGEST_REASON = 500
 _LONGEST_NAME = 200
 NAME_COOKIE = "ace_name"
@@ -90,10 +90,9 @@ class View:
         query = self.request.url.query
         return self.request.url.path + (f"?{query}" if query else "")
 
-    def open(self, *, write: bool = False) -> Store:
+    def open(self, *, write: bool = False) -> AbstractContextManager[Store]:
         """Open the playbook on the branch, to read unless `write`. Raises StoreError and UnknownVersion."""
-        path = self.library.books.find(self.book)
-        return Store.open(path, create=False, read_only=not write, timeout=_WAIT, branch=self.branch)
+        return self.library.open(self.book, self.branch, write=write)
 
     def link(self, *parts: object, **query: object) -> str:
         """Return the address of a page of this playbook and branch; what is "" in a query is left out."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ace.errors import InputError, NotAPlaybook, StoreBusy
 from ace.store.sqlite_connection import exclusive_access, typed_errors
-from ace.store.store_database import Database, Place, parse_place
+from ace.store.store_database import Database, Place, parse_place, require_file
 
 _FREE_NAME = "Give a name that is free: nothing is overwritten."
 _SIDE_FILES = ("", "-wal", "-shm")  # what SQLite keeps beside a file that is in use
@@ -43,7 +43,7 @@ def restore(backup: str | Path, path: str | Place, *, timeout: float = 10.0) -> 
     """
     from ace.store.store import Store
 
-    backup, path = Path(backup), parse_place(path)
+    backup, path = require_file(backup, "A backup"), parse_place(path)
     if not isinstance(path, Path):
         hint = f"`ace playbook push URL --playbook {backup}` fills an empty one with it."
         raise InputError("A backup cannot take the place of a playbook on a server.", hint=hint)

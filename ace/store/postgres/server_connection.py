@@ -11,6 +11,7 @@ acknowledged, and nothing that came after it is kept either.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,8 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import InputError, NotAPlaybook, StoreError, StoreUnreachable, StoreUnwritable
-from ace.store import schema
+from ace.errors import InputError, StoreError, StoreUnreachable, StoreUnwritable
 from ace.store.integrity import seals
 from ace.store.postgres import server_lead, server_session, server_tables
 from ace.store.postgres.dialect import escape_value, join_inserts, translate
@@ -52,17 +52,13 @@ def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeou
     db = ServerConnection(address, timeout=timeout, read_only=read_only)
     try:
         with typed_errors(address):
-            server_session.check_server(db._raw, address)
-            version = server_tables.read_version(db, address)
-            if version == 0 and (read_only or not create):
+            server_session.check_server(db.session, address)
+            is_there = server_tables.check_version(db, address)
+            if not is_there and (read_only or not create):
                 hint = "`ace learn TASK --playbook URL` makes one."
                 raise StoreError(f"There is no playbook at {address}.", hint=hint, path=str(address))
-            if version == 0:
+            if not is_there:
                 db.create()
-            elif version < schema.LATEST:
-                hint = "Pull it to a file with the release that made it, and push that file with this one."
-                message = f"{address} has schema {version}; this release knows {schema.LATEST}."
-                raise NotAPlaybook(message, hint=hint, path=str(address))
             if not read_only:
                 server_session.check_writable(db, address)
     except BaseException:
@@ -71,16 +67,24 @@ def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeou
     return db
 
 
+def require_psycopg() -> None:
+    """Import psycopg. Raises InputError where it is not installed."""
+    log = logging.getLogger("psycopg")
+    if log.level == logging.NOTSET:  # else somebody has chosen
+        log.setLevel(logging.ERROR)  # it warns of pipelines that end with an error, which we raise
+    try:
+        import_module("psycopg")
+    except ImportError as error:
+        hint = "Install the extra `postgres`: pip install 'ace-engine[postgres]'."
+        raise InputError("A playbook on a server needs the package psycopg.", hint=hint) from error
+
+
 class ServerConnection:
     """Keep a playbook in a schema of a database. The connection is made again where it was lost."""
 
     def __init__(self, address: ServerAddress, *, timeout: float, read_only: bool) -> None:
         """Connect. Raises as `open_server` does."""
-        try:
-            import_module("psycopg")
-        except ImportError as error:
-            hint = "Install the extra `postgres`: pip install 'ace-engine[postgres]'."
-            raise InputError("A playbook on a server needs the package psycopg.", hint=hint) from error
+        require_psycopg()
         self.address = address
         self.losses = 0
         self._timeout = timeout
@@ -97,6 +101,11 @@ class ServerConnection:
         self._raw: psycopg.Connection[Any]
         with typed_errors(address):
             self._raw, self._durable = server_session.open_session(address, timeout)
+
+    @property
+    def session(self) -> psycopg.Connection[Any]:
+        """Return psycopg's connection as it is now, for what is asked of it beside SQL."""
+        return self._raw
 
     # SQL
 

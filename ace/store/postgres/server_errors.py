@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from json import JSONDecodeError
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError, StoreUnreachable, StoreUnwritable
 from ace.store.store_database import ServerAddress
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     import psycopg
 
 DAMAGED = "`ace playbook pull FILE` saves what can still be read."
-RIGHTS = (
-    "To make one, ask for `CREATE SCHEMA ace AUTHORIZATION user`; to write to one, for"
-    " `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ace TO user`."
+_RIGHTS = (
+    "To make one, ask for `CREATE SCHEMA {schema} AUTHORIZATION {user}`; to write to one that is there, for"
+    " `GRANT USAGE ON SCHEMA {schema} TO {user}` and"
+    " `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {user}`."
 )
 _TABLES = "Somebody has changed its tables. " + DAMAGED
 _ROOM = "Free some space on the server: everything acknowledged so far is kept."
@@ -28,11 +30,12 @@ _REACH = (
     "Check the address, the name and the password (PGPASSWORD or ~/.pgpass), that the server runs,"
     " and that it has the database (`createdb` makes one)."
 )
+_GIVE_ONE = "Set PGPASSWORD, or put it into ~/.pgpass (chmod 600)."
 _ROW = "An episode id or a step number may be used once in a run, and no value may be missing."
 
 # Beginning of a SQLSTATE -> the error to raise, what happened (after the address), and what to do.
 _KINDS: dict[str, tuple[type[StoreError], str, str]] = {
-    "08": (StoreUnreachable, "does not answer", _REACH),
+    "08": (StoreUnreachable, "does not answer, or does not let this user in", _REACH),
     "22": (StoreError, "cannot hold this value", "A text or a number is none that PostgreSQL can store."),
     "23": (StoreError, "cannot take this row", _ROW),
     "25006": (StoreUnwritable, "is read-only", "Give the address of the server that takes writes."),
@@ -40,7 +43,7 @@ _KINDS: dict[str, tuple[type[StoreError], str, str]] = {
     "28": (StoreUnwritable, "does not let this user in", _REACH),
     "3D": (StoreError, "does not have this database", "Make it with `createdb`, or give another address."),
     "40": (StoreBusy, "has another writer at the same rows", _AGAIN),
-    "42501": (StoreUnwritable, "does not give this user the rights that are needed", RIGHTS),
+    "42501": (StoreUnwritable, "does not give this user the rights that are needed", _RIGHTS),
     "42": (NotAPlaybook, "does not have the tables of a playbook", _TABLES),
     "53100": (StoreUnwritable, "could not grow: the disk is full", _ROOM),
     "53": (StoreUnwritable, "has no room for more", "Try again later, or raise the server's limits."),
@@ -82,7 +85,19 @@ def convert_error(error: psycopg.Error, address: ServerAddress) -> StoreError:
             kind = _KINDS[state[:length]]
             break
     error_type, problem, hint = kind
+    if error.pgconn is not None and error.pgconn.needs_password:
+        problem, hint = "wants a password, and none was given", _GIVE_ONE
+    elif error.pgconn is not None and error.pgconn.used_password:
+        problem = "does not let this user in"
+    if hint is _RIGHTS:
+        hint = spell_rights(address)
     return error_type(f"{address} {problem} ({describe(error, address)}).", hint=hint, path=str(address))
+
+
+def spell_rights(address: ServerAddress, user: str = "") -> str:
+    """Return what to ask for, in SQL, so that a user may make and write the playbook at an address."""
+    user = user or urlsplit(address.url).username or "USER"
+    return _RIGHTS.format(schema=address.schema, user=user)
 
 
 def describe(error: Exception, address: ServerAddress) -> str:

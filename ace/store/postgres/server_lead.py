@@ -9,14 +9,17 @@ leader whose connection was lost can tell whether somebody has led since.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 from ace.errors import LeadLost, StoreBusy
 from ace.store.postgres.server_session import lock_key
 from ace.store.store_database import ServerAddress, Sql
 
-_HOLDER = """SELECT application_name, coalesce(host(client_addr), 'its machine'), backend_start
+_HOLDER = """SELECT coalesce(nullif(application_name, ''), 'Another program'),
+    coalesce(host(client_addr), 'its machine'), backend_start, usename
 FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted
+WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted
     AND (mode = 'ExclusiveLock' OR CAST(? AS TEXT) = '')"""
 _BEGIN_TERM = """INSERT INTO writers VALUES (?, 1, now())
 ON CONFLICT (id) DO UPDATE SET number = writers.number + 1, seen = excluded.seen RETURNING number"""
@@ -84,8 +87,12 @@ def find_leader(db: Sql, address: ServerAddress, branch: str, task: str) -> str:
     for key in _find_keys(address, branch, task)[::-1]:
         unsigned = key % (1 << 64)
         row = db.execute(_HOLDER, [unsigned >> 32, unsigned & 0xFFFFFFFF, task]).fetchone()
-        if row is not None:
-            return f"{row[0] or 'Another program'} (from {row[1]}, since {row[2]:%Y-%m-%d %H:%M} UTC)"
+        if row is None:
+            continue
+        program, machine, began, role = row
+        if began is None:  # of another role a server tells no more than the names
+            return f"{program} (as {role})"
+        return f"{program} (from {machine}, since {began.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
     return ""
 
 

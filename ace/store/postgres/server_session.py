@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ace.errors import InputError, StoreError, StoreUnwritable
 from ace.store.postgres import server_tables
 from ace.store.postgres.dialect import restore_text, translate
-from ace.store.postgres.server_errors import RIGHTS, describe
+from ace.store.postgres.server_errors import describe, spell_rights
 from ace.store.store_database import ServerAddress, Sql
 
 if TYPE_CHECKING:
@@ -98,9 +98,7 @@ def check_writable(db: Sql, address: ServerAddress) -> None:
 
     The clocks of this machine and of the server must agree, because history tells times.
     """
-    sql = "SELECT extract(epoch FROM clock_timestamp())::float8"
-    (server_clock,) = db.execute(sql).fetchone()
-    behind = server_clock - time.time()
+    behind = measure_clock(db)
     if abs(behind) > _CLOCK:
         direction = "behind" if behind > 0 else "ahead of"
         raise StoreUnwritable(
@@ -112,10 +110,20 @@ def check_writable(db: Sql, address: ServerAddress) -> None:
     user, may_write = db.execute(_RIGHTS, [address.schema]).fetchone()
     if not may_write:
         message = f"{address} does not let user {user} write to the playbook."
-        raise StoreUnwritable(message, hint=RIGHTS, path=str(address))
+        raise StoreUnwritable(message, hint=spell_rights(address, user), path=str(address))
     for problem in server_tables.find_foreign(db, address):
         hint = "Look at it, and remove it with psql: it would take part in every write."
         raise StoreUnwritable(f"{address} can only be read: {problem}", hint=hint, path=str(address))
+
+
+def measure_clock(db: Sql) -> float:
+    """Return by how many seconds this machine's clock is behind the server's; negative ahead of it.
+
+    The half of what the question takes is as much as it may be wrong.
+    """
+    began = time.time()
+    (server_clock,) = db.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+    return float(server_clock) - (began + time.time()) / 2
 
 
 def lock_key(*words: str) -> int:

@@ -11,10 +11,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from ace.errors import NewerSchema, NotAPlaybook, StoreError
+from ace.errors import NewerSchema, NotAPlaybook, StoreError, StoreUnwritable
 from ace.playbook.codec import chain_hash, delta_to_json
 from ace.store import checked_rows, lineage, schema
 from ace.store.integrity import seals
+from ace.store.postgres.server_errors import spell_rights
 from ace.store.sqlite_text import now
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 
 APPLICATION = "ace playbook"
 _OTHER_PLACE = "Name another schema of the database: postgresql://.../DATABASE?schema=NAME."
-_FIND_SCHEMA = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?"
+_FIND_SCHEMA = "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = ?"
 _FIND_OBJECTS = """SELECT count(*) FROM pg_catalog.pg_class
 WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ?)"""
-_FIND_ABOUT = """SELECT count(*) FROM information_schema.columns
-WHERE table_schema = ? AND table_name = 'about' AND column_name IN ('application', 'version')"""
+_FIND_ABOUT = """SELECT count(*)
+FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_class ON pg_class.oid = attrelid
+WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ?) AND relname = 'about'
+    AND relkind = 'r' AND attname IN ('application', 'version')"""
 
 # What acts in our writes: triggers, rules, policies, and indexes that are unique or partial.
 _LIST_ACTING = """
@@ -50,10 +53,15 @@ _LIST_FUNCTIONS = "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = :sch
 def read_version(db: Sql, address: ServerAddress) -> int:
     """Return the version of the tables; 0 where there are none yet.
 
-    Raises NotAPlaybook for a schema that holds something else, NewerSchema for one of a later release.
+    Raises NotAPlaybook for a schema that holds something else, NewerSchema for one of a later release,
+    StoreUnwritable for one that this user may not look into.
     """
-    if db.execute(_FIND_SCHEMA, [address.schema]).fetchone() is None:
+    row = db.execute(_FIND_SCHEMA, [address.schema]).fetchone()
+    if row is None:
         return 0
+    if not row[0]:
+        message = f"{address} does not let this user look into schema {address.schema}."
+        raise StoreUnwritable(message, hint=spell_rights(address), path=str(address))
     (objects,) = db.execute(_FIND_OBJECTS, [address.schema]).fetchone()
     if not objects:
         return 0
@@ -66,6 +74,19 @@ def read_version(db: Sql, address: ServerAddress) -> int:
         message = f"{address} has schema {row[1]}; this release knows {schema.LATEST}."
         raise NewerSchema(message, hint="Upgrade the package.", path=str(address))
     return int(row[1])
+
+
+def check_version(db: Sql, address: ServerAddress) -> bool:
+    """Return whether there are tables of this release; False for none at all.
+
+    Raises as `read_version` does, and NotAPlaybook for tables of an earlier release.
+    """
+    version = read_version(db, address)
+    if 0 < version < schema.LATEST:
+        hint = "Pull it to a file with the release that made it, and push that file with this one."
+        message = f"{address} has schema {version}; this release knows {schema.LATEST}."
+        raise NotAPlaybook(message, hint=hint, path=str(address))
+    return version > 0
 
 
 def create_tables(db: Sql, address: ServerAddress) -> None:
