@@ -6,12 +6,12 @@ Its modules:
     transports  stdio, and HTTP with its token
     desk        what the tools do, as plain functions
     open_desk   a desk over a file or a folder, with the learner that each file gets
-    shelf       which files are served, and the learners that have them open
+    shelf       which playbooks are served, and the learners that have them open
     arguments   what the tools take
     lessons     lessons that a client proposes
     results     what the tools return
     proxy       in front of a model's API, for clients that nobody can change; a package of its own
-    books       which files are served under which names
+    books       which playbooks are served under which names
     review      the pages
     http_place  where servers listen, and by which names they are called
     author_names  whose word a version is

@@ -7,5 +7,6 @@ Its modules:
     machine      Python, disk, processor, SQLite, terminal
     user_settings  environment variables and files that somebody wrote
     model_access  weights and endpoints
-    playbook_size  one playbook file
+    playbook_size  one playbook, in a file or on a server
+    playbook_server  the server of one: how it is reached, rights, clocks, who learns
 """
