@@ -5,7 +5,8 @@ Where to begin reading: `store`, whose methods are one transaction each.
     store           the playbook: its versions
     store_names     their names: branches and tags
     store_bullets   its bullets one by one
-    store_runs      its runs, episodes, proposals, feedback and calls
+    store_runs      its runs, episodes, proposals and feedback
+    store_calls     the model calls of its runs
     store_memories  its memories
     store_transfer  what another store has, taken over: push and pull
     versions        rows of the history

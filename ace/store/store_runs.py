@@ -1,4 +1,4 @@
-"""Runs of a playbook file, as `Store` offers them: journal, episodes, proposals, feedback and model calls.
+"""Runs of a playbook file, as `Store` offers them: journal, episodes, proposals and feedback.
 
 Every method is one transaction. `Store.commit` writes steps, episodes and proposals, because they belong to
 the transaction of their version. Knows nothing about playbooks.
@@ -12,13 +12,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ace.errors import InputError, StoreError, UnknownVersion
 from ace.playbook.codec import delta_from_json
 from ace.runs.records import (
     AnswerFeedback,
-    CallTotals,
     EpisodeEnd,
     EpisodeEvent,
     Proposal,
@@ -27,20 +26,15 @@ from ace.runs.records import (
     RunStatus,
     RunSummary,
     Step,
-    UsageSince,
 )
-from ace.store import call_rows, checked_rows, episode_events, episode_rows
-from ace.store.call_journal import CallJournal
-from ace.store.connection import OpenFile
+from ace.store import checked_rows, episode_events, episode_rows
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
 from ace.store.sqlite_text import now, parse_strings, read_column, to_json
+from ace.store.store_calls import CallStore
 from ace.store.store_database import Database
 from ace.task.types import Episode
-
-if TYPE_CHECKING:
-    from ace.llm.journal import Call
 
 _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs"
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
@@ -50,13 +44,11 @@ FROM feedback WHERE id > ? AND (CAST(? AS TEXT) IS NULL OR run IN (SELECT id FRO
 # The payload of a step names the feedback that was learned from.
 _UNLEARNED = """AND id IN (SELECT id FROM feedback
 EXCEPT SELECT CAST(value AS BIGINT) FROM steps, json_each(steps.payload, '$.feedback'))"""
-_TOTALS = """SELECT coalesce(sum(calls), 0), coalesce(sum(prompt_tokens + completion_tokens), 0),
-coalesce(max(started + seconds), 0.0) FROM calls WHERE run = ?"""
 _QUESTIONS = """SELECT sample_id, question FROM episodes
 WHERE run = :run AND sample_id IN (SELECT value FROM json_each(:samples))"""
 
 
-class RunStore(OpenFile):
+class RunStore(CallStore):
     """Store runs and what happened in them. `Store` inherits it.
 
     Every method raises StoreBusy, StoreUnwritable and NotAPlaybook as those of `Store` do.
@@ -276,41 +268,11 @@ class RunStore(OpenFile):
         with self._reading() as db:
             return episode_events.read_beginning(db, episode)
 
-    def calls(self, run: int, *, replies: bool = False) -> list[Call]:
-        """Return a run's model calls in the order they ended, those of steps that were cut off included.
-
-        Without `replies`, which may be large, `text` is empty, or None where the request failed.
-        """
-        with self._reading() as db:
-            return call_rows.read_calls(db, run, replies=replies)
-
-    def call_totals(self, run: int) -> CallTotals:
-        """Return what a run's calls took so far, those of a step under way included."""
-        with self._reading() as db:
-            row = db.execute(_TOTALS, [run]).fetchone()
-        return CallTotals(*row)
-
-    def usage_since(self, run: int, after: int = 0) -> UsageSince:
-        """Return what a run's calls took, by role, of those behind the call of id `after`.
-
-        What it costs depends on how many those are, and not on how many the run has.
-        """
-        with self._reading() as db:
-            return call_rows.read_usage_since(db, run, after)
-
     def questions(self, run: int, samples: Collection[str]) -> dict[str, str]:
         """Return the questions of samples by their ids, as the episodes of a run have them."""
         with self._reading() as db:
             rows = db.execute(_QUESTIONS, {"run": run, "samples": to_json(sorted(samples))})
             return dict(rows.fetchall())
-
-    def call_journal(self, run: int) -> CallJournal:
-        """Open the journal that stores a run's calls and finds those of a step that was cut off.
-
-        The caller closes it. It may be used from any thread.
-        """
-        with self._reading() as db:
-            return CallJournal(self.path, run, call_rows.read_uncommitted_replies(db, run))
 
     def prune(
         self,
