@@ -30,7 +30,7 @@ from ace.llm import (
 from ace.llm.faults import Fault
 from ace.llm.journal import Call, Key
 from ace.llm.meter import mark_calls
-from ace.loop import learn
+from ace.loop import executor, learn
 from ace.loop.executor import ordered_map
 from ace.loop.stand_ins import ItemCalls
 from ace.settings import Settings
@@ -207,6 +207,19 @@ def test_a_cap_waits_for_calls_that_are_under_way() -> None:
     with pytest.raises(CapReached):
         list(ordered_map(work, range(3), 3, stop))
     assert sorted(ended) == [1, 2] and stop.is_set()
+
+
+def test_a_cap_does_not_wait_for_what_never_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "GRACE", None)  # for ever
+    begun = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        raise CapReached("enough")
+
+    with pytest.raises(CapReached):
+        list(ordered_map(work, range(1_000), 2, threading.Event()))
+    assert len(begun) < 1_000
 
 
 OPTIONS = Settings(batch_size=3, workers=1)

@@ -111,7 +111,7 @@ ODD_FILES = {
     "read-only": make_read_only,
     "not valid JSON": lambda file: file.write_text('{"hooks": '),
     "no object": lambda file: file.write_text("[]"),
-    "at most 1000000": lambda file: file.write_text("{" + " " * 1_000_000 + "}"),
+    "larger than the 1 MB": lambda file: file.write_text("{" + " " * 1_000_000 + "}"),
     "it is a folder": lambda file: file.mkdir(),
     "it is a pipe": os.mkfifo,
     "not UTF-8": lambda file: file.write_bytes(b'{"a": "\xff"}'),

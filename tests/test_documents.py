@@ -199,7 +199,7 @@ def test_files_that_cannot_be_documents_are_named_with_the_reason(
         "elsewhere": "a link that leaves the folder",
         "empty.md": "it holds no text",
         "inside.md": "a link into the folder, which is indexed by itself",
-        "large.txt": "101 bytes, more than the 100 bytes that a document may have",
+        "large.txt": "larger than the 5 kB that a document may have",
         "latin.txt": "line 2 is not UTF-8 (invalid continuation byte); save it as UTF-8",
         "leaves.md": "a link that leaves the folder",
         "locked.pdf": "it is encrypted with a password",

@@ -216,9 +216,7 @@ def _read_settings(file: Path) -> str:
     if file.is_file() and not about.st_mode & 0o222:
         raise InputError(f"{file} is read-only.", hint="Make it writable first.", file=str(file))
     if file.is_file() and about.st_size > _MOST_SETTINGS:
-        problem = (
-            f"{file} has {format_size(about.st_size)}; settings have at most {format_size(_MOST_SETTINGS)}."
-        )
+        problem = f"{file} is larger than the {format_size(_MOST_SETTINGS)} that settings may have."
         raise InputError(problem, file=str(file))
     return read_text(file, exact=True)
 

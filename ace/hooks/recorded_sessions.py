@@ -67,7 +67,7 @@ def record_session(store: Store, note: SessionNote) -> list[Episode]:
     if path.is_file() and size == 0:
         return []
     if size > _MOST_BYTES:
-        raise InputError(f"{path} has {format_size(size)}, and at most {format_size(_MOST_BYTES)} are read.")
+        raise InputError(f"{path} is larger than the {format_size(_MOST_BYTES)} that are read.")
     try:
         traces = read_log(path).traces
     except TaskError as error:

@@ -106,6 +106,8 @@ class BackgroundLearner:
                 item = waiting.get(timeout=_LOOKS)
             except queue.Empty:
                 is_last = seat.leaving.is_set()  # a learner that lost its lead may have taken what said so
+                if self._run.parts.stop.is_set():
+                    break
                 self.look()
                 if is_last:
                     return seat.stopped

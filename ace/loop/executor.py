@@ -81,7 +81,8 @@ def ordered_map(work: Callable[[T], R], items: Sequence[T], workers: int, stop: 
             stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         if isinstance(error, CapReached):
-            wait(started, timeout=GRACE)
+            # What was cancelled in the queue never tells anybody that it has ended.
+            wait([future for future in started if not future.cancelled()], timeout=GRACE)
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

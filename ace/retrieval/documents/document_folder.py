@@ -109,5 +109,5 @@ def _check_entry(path: Path, root: Path, *, is_file: bool = False) -> str:
     if not stat.S_ISREG(status.st_mode):
         return "not a regular file"
     if status.st_size > LARGEST:
-        return f"{format_size(status.st_size)}, more than the {format_size(LARGEST)} that a document may have"
+        return f"larger than the {format_size(LARGEST)} that a document may have"
     return ""

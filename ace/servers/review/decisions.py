@@ -54,6 +54,8 @@ def decide(view: View) -> Response:
         if not begin and not delta:
             return view.go_back(note=f"Nothing to do: {bullet.id} {note}.")
         delta = (*begin, *delta)
+        if begin and bullet.id in store.checkout_part([bullet.id]).bullets:  # others took it in meanwhile
+            return _settle_conflict(view, store, bullet, delta)
         try:
             version = commit_edit(store, base, delta, reason=reason, author=view.author)
         except StoreConflict:

@@ -39,9 +39,7 @@ def read_rows(file: Path, options: ReadOptions) -> RowTable:
     try:
         size = file.stat().st_size
         if size > _MOST_BYTES and file.suffix.lower() in _READ_WHOLE:
-            message = (
-                f"{file} has {format_size(size)}, and is read whole: at most {format_size(_MOST_BYTES)}."
-            )
+            message = f"{file} is read whole, and is larger than the {format_size(_MOST_BYTES)} that are."
             hint = "Save it as .csv or .jsonl, of which any size is read, or give a part of it."
             raise InputError(message, hint=hint, file=str(file))
         return reader(file, options)
