@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ace.llm import connect_embedder
@@ -70,7 +70,17 @@ def histories(draw: st.DrawFn) -> list[Playbook]:
     return history
 
 
+# The whole takes 51 tokens, half of the room, and its lines and headings 52 one by one.
+TIGHT = [("Codes", "orders 7 7 customers'"), ("Codes", "cancelled orders 7 7 7 7 7"), ("Dates", "7")]
+
+
 @settings(max_examples=40)
+@example(
+    [apply(Playbook(), [Add(f"a-{n}", *words) for n, words in enumerate(TIGHT)])[0]],
+    [(0, "cancelled", 102)],
+    True,
+    None,
+)
 @given(
     histories(),
     st.lists(st.tuples(st.integers(0, 9), CONTENTS, st.integers(0, 120)), min_size=1, max_size=8),
@@ -159,6 +169,14 @@ def test_a_question_costs_what_it_shows_and_not_what_there_is(large: Playbook) -
             assert counted[0] < 20 and embedded[0] < 20
 
 
+# "not" is as near as "cancelled" and stands before it, and 1 + 1/3 + 1/3 - 1 - 1/3 is less than 1/3.
+EQUAL = ["orders", "7", "7", "not", "cancelled", "cancelled not", "cancelled not"]
+
+
+@example(
+    [apply(Playbook(), [Add(f"a-{n}", "Codes", content) for n, content in enumerate(EQUAL)])[0]],
+    [(0, "cancelled orders not", 4)],
+)
 @given(
     histories(), st.lists(st.tuples(st.integers(0, 9), CONTENTS, st.integers(1, 9)), min_size=1, max_size=6)
 )

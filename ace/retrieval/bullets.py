@@ -76,8 +76,10 @@ class HybridSelector:
         with self._lock:
             shelf = self._follow(playbook, count, ids=ids)
             core_room = int(room * share)
-            best = [shelf.bullets[place] for place in shelf.choose_core(core_room)]
-            core = render_best(playbook, best, core_room, count, ids=ids)
+            core = _render_whole(shelf, playbook, core_room, count)
+            if core is None:
+                best = [shelf.bullets[place] for place in shelf.choose_core(core_room)]
+                core = render_best(playbook, best, core_room, count, ids=ids)
             order = shelf.rank(question, map(shelf.get_place, core.bullets))
             chosen = shelf.choose_for_question(order, room - core.tokens, most)
             specific = [shelf.make_item(place) for place in chosen]
@@ -91,11 +93,9 @@ class HybridSelector:
     ) -> Rendered:
         """Return the whole playbook where it fits into `room` tokens, else what is selected."""
         with self._lock:
-            may_fit = self._follow(playbook, count, ids=ids).may_fit(room)
-        if may_fit:
-            whole = render_playbook(playbook, room, count, ids=ids)
-            if not whole.left_out:
-                return whole
+            whole = _render_whole(self._follow(playbook, count, ids=ids), playbook, room, count)
+        if whole is not None:
+            return whole
         return self(playbook, question, room, count, ids=ids)
 
     def search(self, playbook: Playbook, question: str, most: int) -> list[str]:
@@ -116,6 +116,17 @@ class HybridSelector:
             del self._kept[next(iter(self._kept))]
         shelf.follow(playbook)
         return shelf
+
+
+def _render_whole(shelf: KeptBullets, playbook: Playbook, room: int, count: CountTokens) -> Rendered | None:
+    """Return the whole playbook as a text; None where it takes more than `room` tokens.
+
+    A text may take less than its lines do one by one, so the whole can fit where packing would leave one out.
+    """
+    if not shelf.may_fit(room):
+        return None
+    whole = render_playbook(playbook, room, count, ids=shelf.ids)
+    return None if whole.left_out else whole
 
 
 def _list_left_out(shelf: KeptBullets, order: QuestionOrder, chosen: set[int]) -> tuple[LeftOut, ...]:

@@ -47,7 +47,7 @@ class KeptBullets:
     def __init__(self, embed: Callable[[Sequence[str]], Vectors], count: CountTokens, *, ids: bool) -> None:
         import numpy as np
 
-        self._embed, self._count, self._ids = embed, count, ids
+        self._embed, self._count, self.ids = embed, count, ids
         self.expected: Sequence[str] = ()
         self._playbook = Playbook()
         self._places: dict[str, int] = {}  # of ids
@@ -125,7 +125,7 @@ class KeptBullets:
         section = self._section_numbers.setdefault(bullet.section, len(self._headings))
         if section == len(self._headings):
             self._headings.append(measure_heading(bullet.section, self._count))
-        cost = self._count(list_item(bullet.content, bullet.id if self._ids else ""))
+        cost = self._count(list_item(bullet.content, bullet.id if self.ids else ""))
         self._places[bullet.id] = place
         self.bullets[place] = bullet
         self.costs[place], self.rates[place] = cost, rate_worth(bullet)
@@ -158,7 +158,7 @@ class KeptBullets:
             section=bullet.section,
             pinned=bullet.pinned,
             volatile=True,
-            provenance=bullet.id if self._ids else "",
+            provenance=bullet.id if self.ids else "",
         )
 
     def choose_core(self, room: int) -> list[int]:

@@ -10,6 +10,8 @@ from ace.playbook.ancestry import find_changed
 from ace.playbook.model import Bullet, Playbook, Status
 from ace.text import find_terms
 
+_ROUNDING = 1e-9  # more than what sums of the same weights can differ by: equals are told by their places
+
 
 class KeptTerms:
     """Know the terms of the bullets in use of the playbook that was looked at last. Safe for threads."""
@@ -37,7 +39,7 @@ class KeptTerms:
             rest = sum(1 / count for count in counts.values())
             for term in sorted(counts, key=lambda term: counts[term]):  # the rare ones, which count for most
                 # Whoever has only terms that are left cannot come before those that are in already.
-                if sum(weight > rest for weight in weights.values()) >= most:
+                if sum(weight > rest + _ROUNDING for weight in weights.values()) >= most:
                     break
                 rest -= 1 / counts[term]
                 for name in self._names[term]:
