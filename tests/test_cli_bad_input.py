@@ -146,8 +146,9 @@ def test_a_locked_file_is_1_and_can_still_be_read(ace: Ace, command: str) -> Non
 
 @pytest.mark.usefixtures("impatient")
 def test_a_file_locked_in_the_middle_of_a_run_is_1_and_nothing_is_lost(
-    run: Run, server: ModelServer, whole: Whole
+    run: Run, server: ModelServer, whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ace.store.call_journal._WAIT", 1.0)  # not a minute
     say, other = server.say, sqlite3.connect("colours.db", isolation_level=None, check_same_thread=False)
 
     def lock(request: Request) -> str:
