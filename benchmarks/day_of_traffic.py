@@ -4,10 +4,9 @@
     python benchmarks/day_of_traffic.py --sqlite              # one file instead
     python benchmarks/day_of_traffic.py --requests 0 --shares 1 --live 1000000  # all of it, one by one
 
-A request is what `OnlineServer.answer` does, with the package's own code: the newest playbook and what is
-remembered of the user become a prompt, a model answers at once (its time is not ours), the call and the
-episode are written. Some answers get feedback, from which one learner learns meanwhile, and of some users
-something is remembered.
+A request is `OnlineServer.answer`: the newest playbook and what is remembered of the user become a prompt, a
+model answers at once (its time is not ours), the call and the episode are written. Some answers get
+feedback, from which one server learns meanwhile, and of some users something is remembered.
 
 The day is not run through: earlier hours are loaded into the tables in bulk, so that the same requests are
 measured with a thousandth, a hundredth, a tenth and all of the day's rows and users there (`--shares`). What
@@ -39,14 +38,7 @@ from benchmarks.measuring import RESULTS, describe_measurement, run_script
 from benchmarks.traffic_gauges import Gauges, read_server_version
 from benchmarks.traffic_page import render_sections
 from benchmarks.traffic_rows import add_run, load_memories, load_requests, read_sizes, refresh_statistics
-from benchmarks.traffic_servers import (
-    Learned,
-    Orders,
-    Served,
-    Stretch,
-    run_learner,
-    run_server,
-)
+from benchmarks.traffic_servers import Learned, Orders, Served, Stretch, run_learner, run_server
 from benchmarks.traffic_world import Users, make_lessons, make_task
 
 _LOOKS = 0.1  # seconds between looks at the database
@@ -109,25 +101,27 @@ def receive(pipe: Connection) -> Any:
 
 @contextmanager
 def start_fleet(orders: Orders, servers: int) -> Iterator[Fleet]:
-    """Start the processes, and end them. Each is ready when it has named its run."""
+    """Start the processes one by one, and end them. Each is ready when it has named its run.
+
+    The learner is the first, so that it has the lead, and the last to be told of the end.
+    """
     context = multiprocessing.get_context("spawn")
     done, stop = context.Value("q", 0), context.Value("b", 0)
     works: list[Callable[..., None]] = [partial(run_learner, orders)]
     works += [partial(run_server, orders, done=done, stop=stop)] * servers
     pipes, processes, runs = [], [], []
-    for work in works:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=work, kwargs={"pipe": theirs}, daemon=True)
-        process.start()
-        theirs.close()
-        pipes.append(ours)
-        processes.append(process)
     try:
-        for pipe in pipes:
-            runs.append(receive(pipe))
+        for work in works:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=work, kwargs={"pipe": theirs}, daemon=True)
+            process.start()
+            theirs.close()
+            pipes.append(ours)
+            processes.append(process)
+            runs.append(receive(ours))
         yield Fleet(pipes[1:], pipes[0], done, stop, runs)
     finally:
-        for pipe, process in zip(pipes, processes, strict=True):
+        for pipe, process in reversed(list(zip(pipes, processes, strict=True))):
             if process.is_alive():
                 with suppress(OSError):
                     pipe.send(None)

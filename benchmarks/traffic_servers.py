@@ -1,4 +1,7 @@
-"""The processes of a day of traffic: servers that answer, and one that learns; each measures itself."""
+"""The processes of a day of traffic: servers that answer, and one that learns; each measures itself.
+
+All are an `ace.loop.OnlineServer`. The learner is started first, so it has the lead, and the others stand by.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
-from threading import Event
 from typing import TYPE_CHECKING
 
 from ace.llm.client import Usage
-from ace.llm.meter import mark_calls
 from ace.llm.role_models import RoleModels
-from ace.loop import serve
-from ace.loop.answer_stream import ONLINE
-from ace.loop.background_learner import UNJUDGED
-from ace.loop.contexts import build_contexts
-from ace.loop.lab import SampleBench, Workplace
-from ace.loop.online_server import ServedAnswer
-from ace.runs.answer_feedback import read_feedback
-from ace.settings import FeedbackKind, Settings
+from ace.loop import OnlineServer, serve
+from ace.settings import Settings
 from ace.store import Store
-from ace.task.guarded_scoring import observe_attempt
-from ace.task.types import Outcome, Sample, Task
 from benchmarks.traffic_world import InstantModel, Users, draw_sample, make_task, name_user, write_memory
 
 if TYPE_CHECKING:
@@ -124,57 +117,18 @@ def read_processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-class Answerer:
-    """Answers as `ace.loop.OnlineServer` does, by the same parts, and without a learner of its own."""
-
-    def __init__(self, task: Task, store: Store, models: RoleModels) -> None:
-        """Begin a run of the task."""
-        self.store = store
-        config = {**OPTIONS.record(), "branch": store.branch_name, "base": store.head().number}
-        self.run = store.start_run("online", task.name, config)
-        self.task, self._answers = task, 0
-        self._journal = store.call_journal(self.run)
-        models.meter.begin_run(self._journal)
-        self._contexts = build_contexts(task, store, models, OPTIONS)
-        solver, context = self._contexts.solver, self._contexts.assemble_for
-        self._place = Workplace(task, solver, context, OPTIONS, Event())
-
-    def answer(self, sample: Sample) -> ServedAnswer:
-        """Answer with the newest playbook; call and episode are in the store when this returns."""
-        self._answers += 1
-        version = self.store.head().number
-        playbook = self.store.checkout(version)
-        purpose = f"{sample.id} in run {self.run}, answer {self._answers}"
-        bench = SampleBench(self._place, version, ONLINE, purpose)
-        with mark_calls(sample.id):
-            attempt, context = bench.attempt(sample, playbook)
-        outcome = Outcome(observed=attempt.summary)
-        if attempt.failure is None:
-            outcome = observe_attempt(self.task.environment, sample, attempt)
-        shown = outcome.shown(FeedbackKind.EXECUTION)
-        trial = bench.record_shown(sample, attempt, shown, UNJUDGED, context=context.shown)
-        written = {"author": "generator", "reason": "served", "run": self.run, "episodes": bench.episodes}
-        self._contexts.keep_vectors(self.store.commit((), **written).playbook)
-        return ServedAnswer(attempt.answer, trial.episode, attempt.error)
-
-    def close(self) -> None:
-        """End the run."""
-        self._journal.close()
-        self.store.finish_run(self.run, "done", None)
-
-
 def serve_request(
-    answerer: Answerer, model: InstantModel, orders: Orders, stretch: Stretch, at: int, served: Served
+    server: OnlineServer, model: InstantModel, orders: Orders, stretch: Stretch, at: int, served: Served
 ) -> None:
     """Answer a request, the one with number `at`; for some take feedback, or remember something of the user.
 
     With a pause between requests, an answer's seconds count from when the request was due.
     """
-    chance = random.Random(f"{orders.seed} {answerer.run} {at}")
-    sample, user = draw_sample(answerer.task, Users.of(stretch.users), f"asked-{answerer.run}-{at}", chance)
+    chance = random.Random(f"{orders.seed} {server.run} {at}")
+    sample, user = draw_sample(server.task, Users.of(stretch.users), f"asked-{server.run}-{at}", chance)
     began = stretch.due(at) or time.perf_counter()
     time.sleep(max(0.0, began - time.perf_counter()))
-    answer = answerer.answer(sample)
+    answer = server.answer(sample)
     ended = time.perf_counter()
     served.note("answer", ended - began)
     served.note("context", model.asked - began)
@@ -184,25 +138,34 @@ def serve_request(
     if chance.random() < orders.feedback:
         began = time.perf_counter()
         expected = str(sample.data["answer"])
-        row = read_feedback(answer.episode, right=is_right, expected=expected, author="user")
-        assert row is not None
-        answerer.store.add_feedback(row)
+        server.feedback(answer.episode, right=is_right, expected=expected, author="user")
         served.note("feedback", time.perf_counter() - began)
     if chance.random() < orders.memories:
-        attribute, text = write_memory(user, answerer.run * 10**7 + at)
+        attribute, text = write_memory(user, server.run * 10**7 + at)
         began = time.perf_counter()
-        answerer.store.remember(attribute, text, user=name_user(user))
+        server.store.remember(attribute, text, user=name_user(user))
         served.note("memory", time.perf_counter() - began)
 
 
+class Enough(Exception):
+    """Ends a server without learning from what waits."""
+
+
 def run_server(orders: Orders, pipe: Connection, done: Counter, stop: Counter) -> None:
-    """Be a server: answer the stretches that come by the pipe, until None comes. `done` counts requests."""
+    """Be a server that stands by: answer the stretches that come by the pipe, until None comes.
+
+    `done` counts requests.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     model = InstantModel(time.perf_counter)
     models = RoleModels.of(model)
-    with Store.open(orders.place, timeout=TIMEOUT) as store:
-        answerer = Answerer(make_task(orders.topics), store, models)
-        pipe.send(answerer.run)
+    task = make_task(orders.topics)
+    with (
+        suppress(Enough),
+        Store.open(orders.place, timeout=TIMEOUT) as store,
+        serve(task, store, models, OPTIONS) as server,
+    ):
+        pipe.send(server.run)
         while (stretch := pipe.recv()) is not None:
             stretch = replace(stretch, began=time.perf_counter())
             served = Served()
@@ -210,18 +173,14 @@ def run_server(orders: Orders, pipe: Connection, done: Counter, stop: Counter) -
             for at in range(stretch.first, stretch.first + stretch.count):
                 if stop.value:
                     break
-                serve_request(answerer, model, orders, stretch, at, served)
+                serve_request(server, model, orders, stretch, at, served)
                 with done.get_lock():
                     done.value += 1
             served.processor = read_processor() - processor
             served.count_tokens(before, models.meter.total)
             served.memory = read_memory()
             pipe.send(served)
-        answerer.close()
-
-
-class Enough(Exception):
-    """Ends the learner without learning from what waits."""
+        raise Enough
 
 
 def run_learner(orders: Orders, pipe: Connection) -> None:
