@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,12 @@ class Member:
         return kind
 
 
-def wait_until(true: Any, seconds: float = 30.0) -> float:
-    """Wait until something is true, and return how long it took."""
+def wait_until(true: Callable[[], Any], seconds: float = 30.0) -> None:
+    """Wait until something is true."""
     began = time.monotonic()
     while not true():
         assert time.monotonic() - began < patience(seconds), "it does not come true"
         time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def list_learned(store: Store) -> list[int]:
@@ -109,8 +109,6 @@ def _obey(place: Path | str, folder: Path, commands: Connection) -> None:
             match command:
                 case ("leads",):
                     commands.send(server.leads)
-                case ("run",):
-                    commands.send(server.run)
                 case ("ask", colour):
                     answer = server.answer(f"Which number has {colour}?")
                     commands.send((answer.text, answer.episode))

@@ -11,6 +11,7 @@ from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import learn
 from ace.loop.progress import silent
 from ace.loop.run import RunParts, StepWork, start_run
+from ace.loop.run_outcome import finish
 from ace.playbook import Add, Delta, Quarantine, Remove, Revise, Status, Vote
 from ace.runs.report import Report
 from ace.runs.steps import Phase, PhaseKind
@@ -92,6 +93,18 @@ def test_a_score_is_of_the_version_it_names_when_others_write_meanwhile(tmp_path
         assert report.selected == store.head().number - 1
         assert any(f"the score is of version {report.selected}" in note for note in report.notes)
         assert all(bullet.section != "notes" for bullet in report.learned)
+
+
+def test_a_vote_on_what_another_has_added_is_nothing_learned(tmp_path: Path) -> None:
+    path = tmp_path / "colours.db"
+    add = Add("b-other", "notes", "Something new.")
+    with Store.open(path) as store, start_run("online", parts(store)) as run:
+        with Store.open(path) as other:
+            other.commit((add,), author="person", reason="a note")
+        mine = Add("b-mine", "notes", "Something else.")
+        run.step(EPOCH, lambda: StepWork(delta=(mine, Vote("b-other", 1)), reason="both"))
+        assert run.bullets == 2
+        assert [bullet.id for bullet in finish(run, PhaseKind.ONLINE).learned] == ["b-mine"]
 
 
 ADD = Add("b-1", "lessons", "red is 7", ("e1",))

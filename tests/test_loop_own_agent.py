@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -361,6 +361,29 @@ def test_a_slow_model_is_never_waited_for(store: Store) -> None:
         assert asked.wait(patience(20)) and not gate.is_set()
         assert len(store.feedback()) == 30
         gate.set()
+
+
+def test_what_waits_when_a_learner_is_closed_at_once_stays_in_the_file(store: Store) -> None:
+    """It is closed while it thinks about the first of three."""
+    closing: list[Thread] = []
+    closed = Event()
+
+    def slow(request: Request) -> list[str]:
+        if not closing:
+            closing.append(Thread(target=lambda: (learner.close(at_once=True), closed.set())))
+            closing[0].start()
+            assert closed.wait(patience(30))  # it does not wait for a model
+        return [LINE]
+
+    with ace.learner(store, None, name="agent") as recorder:
+        for number in range(3):
+            with recorder.episode(f"Question {number}?") as episode:
+                episode.finish("3", right=False)
+    with ace.learner(store, World(lessons=slow), name="agent") as learner:
+        assert closed.wait(patience(30))
+        while store.runs()[-1].status == "running":
+            time.sleep(0.01)  # the limit of the test ends it
+        assert len(store.feedback(unlearned=True)) == 2
 
 
 def raise_unreachable(request: Request) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 import ace
-from ace.errors import CapReached, LeadLost, StoreBusy
+from ace.errors import CapReached, LeadLost, StoreBusy, StoreUnreachable
 from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.loop import background_learner, serve
+from ace.loop.election import Seat, lead_in_turn
 from ace.loop.run_watch import RunWatch
 from ace.playbook import Vote
 from ace.store import AnswerFeedback, Store
@@ -128,7 +129,7 @@ def test_a_learner_whose_connection_was_lost_commits_nothing_beside_the_next(
             assert first.answer("Which number has blue?").text == SECRET["blue"]
             assert list_learned(two) == [1, 2]
             assert (len(two.steps(run)), len(two.steps(second.run))) == (0, 2)
-        wait_until(lambda: first.leads)
+        wait_until(lambda: first.leads and first.behind == 0)
         assert two.run(run).status == "interrupted"
         report = first.close()
     assert report.kind == "online" and "learns no longer" in caplog.text
@@ -141,6 +142,45 @@ def test_a_learner_whose_connection_was_lost_commits_nothing_beside_the_next(
             ("online", "done"),
         ]
         assert len(store.checkout()) == 2 and store.verify() == []
+
+
+def test_answers_belong_to_the_run_of_their_own_again_when_the_lead_is_lost(address: str) -> None:
+    """So do their calls of models. The process stood by, led, and stands by again."""
+    gate, asked = Event(), Event()
+
+    def slow(request: Request) -> str:
+        if request.role is Role.REFLECTOR and not gate.is_set():
+            asked.set()
+            assert gate.wait(patience(60))
+        return says(request)
+
+    with ExitStack() as stack:
+        one, two, three = (stack.enter_context(Store.open(address)) for _ in range(3))
+        with serve(world(), one, team(), OPTIONS):
+            second = stack.enter_context(serve(world(), two, RoleModels.of(ScriptedClient(slow)), OPTIONS))
+            own = second.run
+        wait_until(lambda: second.leads and second.run != own)
+        red = second.answer("Which number has red?")
+        second.feedback(red.episode, right=False, expected=SECRET["red"])
+        assert asked.wait(patience(30))
+        third = stack.enter_context(serve(world(), three, team(), OPTIONS))
+        end_learner(address)
+        wait_until(lambda: third.leads and third.behind == 0)
+        gate.set()
+        wait_until(lambda: second.run == own)
+        second.answer("Which number has blue?")
+        assert three.run(own).status == "running"
+        assert [call.key.role for call in three.calls(own)] == ["generator"]
+
+
+def test_a_run_that_had_not_begun_is_none_that_ended_with_the_lead(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "p.db") as store:
+        seat = Seat(run=store.start_run("agent", TASK, {}))
+        with pytest.raises(StoreUnreachable), lead_in_turn(store, TASK, seat):
+            raise StoreUnreachable("it does not answer")
+        with lead_in_turn(store, TASK, seat) as leads:
+            assert leads
+        assert store.run(seat.run).status == "running"
 
 
 def test_a_learner_that_is_alone_goes_on_when_its_connection_was_lost(address: str) -> None:

@@ -36,6 +36,7 @@ _AGAIN = Phase(PhaseKind.REPLAY, detail="feedback")  # of feedback on an answer 
 _ALMOST = 0.99  # the most that a wrong answer scores
 _PAGE = 500  # rows of feedback that are read together
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
+_STOPPED = "The run has ended; what waits is in the file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,7 @@ class BackgroundLearner:
                     self.look()
                 case Judged():
                     self._step(item, ONLINE)
-            waiting.task_done()
-        raise RunStopped("The run has ended; what waits is in the file.")
+        raise RunStopped(_STOPPED)
 
     def look(self) -> None:
         """Take in the feedback that has come; at first also what earlier runs of the task left over.
@@ -162,8 +162,13 @@ class BackgroundLearner:
         return served - self._judged_here
 
     def _step(self, judged: Judged, phase: Phase, feedback: AnswerFeedback | None = None) -> None:
-        """Learn from one answer and tell of the progress; `feedback` is what judged it, if any did."""
+        """Learn from one answer and tell of the progress; `feedback` is what judged it, if any did.
+
+        Raises RunStopped when the run was ended from outside.
+        """
         run = self._run
+        if run.parts.stop.is_set():
+            raise RunStopped(_STOPPED)
         samples = [judged.trial.sample] if judged.trial.provable else []
         self._stream.step(samples, partial(self._study, judged, phase, feedback))
         answers = len(self._stream.right)

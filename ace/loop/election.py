@@ -26,17 +26,18 @@ _LOG = logging.getLogger("ace.learner")
 class Seat:
     """Say where a process stands among those that serve a playbook.
 
-    The thread of its learner writes it; any thread may read it.
+    Whoever ends its part writes `stopped` and then `leaving`; the thread of its learner writes the rest. Any
+    thread may read it.
     """
 
     leaving: Event = field(default_factory=Event)
-    """Set by whoever ends the part of this process: then nothing is waited for."""
+    """Set to end the part of this process: then nothing is waited for."""
+
+    stopped: str = ""
+    """Why its part ends early; "" where it does not."""
 
     taken: Event = field(default_factory=Event)
     """Set once the process learns, or stands by."""
-
-    stopped: str = ""
-    """Why it ends early; "" where it does not."""
 
     leads: bool = False
     """Whether it learns."""
@@ -80,13 +81,15 @@ def lead_in_turn(
                 break
             seat.leaving.wait(_ASKS)
         seat.leads = leads
-        if waited and seat.leads:
+        earlier = seat.run
+        if waited and leads:
             _LOG.warning("This process learns from feedback on %s from now on.", task)
         try:
-            yield seat.leads
+            yield leads
         except (LeadLost, StoreUnreachable) as error:
             _LOG.warning("This process learns no longer. %s", error.message)
-            seat.lost = seat.run
+            if seat.run != earlier:  # else it was lost before a run began
+                seat.lost = seat.run
             raise
         finally:
             seat.leads = False

@@ -15,7 +15,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
@@ -38,6 +38,7 @@ from ace.runs.drift import make_drift_detector
 from ace.runs.report import Report
 from ace.settings import FeedbackKind, Settings
 from ace.store import Store
+from ace.store.call_journal import CallJournal
 from ace.store.process_mark import mark_process
 from ace.task.guarded_scoring import observe_attempt
 from ace.task.samples import find_twin
@@ -81,9 +82,9 @@ class OnlineServer:
         self._answers = 0
         self._waiting = queue.Queue[Item](parts.settings.waiting)
         self._seat = Seat()
-        self._own_run = self._own_answers = 0  # while another process learned: the run, and how many
+        self._own_run = 0  # that of the answers while another process learns; 0 until one does
+        self._own_journal: CallJournal | None = None
         self._learned: Future[Report] = Future()
-        self._journals = ExitStack()
         self._thread = Thread(
             target=self._live,
             name="learner",
@@ -181,8 +182,7 @@ class OnlineServer:
 
         What is being learned from is included.
         """
-        unlearned = self.store.count_unlearned(self.task.name)
-        return max(unlearned, self._waiting.unfinished_tasks if self.leads else 0)
+        return self.store.count_unlearned(self.task.name)
 
     @property
     def ended(self) -> bool:
@@ -228,7 +228,8 @@ class OnlineServer:
         finally:
             seat.leads = False
             seat.taken.set()
-            self._journals.close()
+            if self._own_journal is not None:
+                self._own_journal.close()
 
     def _learn_in_turn(self, parts: RunParts, learn: Callable[[RunParts], Report]) -> Report:
         """Learn whenever it is this process's turn; return the report of its learner, or else of its answers.
@@ -254,7 +255,7 @@ class OnlineServer:
 
     def _stand_by(self, store: Store) -> None:
         """Have answers belong to a run of their own from now on. Called by the learner's thread."""
-        models = self._parts.models
+        models, meter = self._parts.models, self._parts.models.meter
         if not self._own_run:
             config = {
                 "branch": store.branch_name,
@@ -262,16 +263,18 @@ class OnlineServer:
                 "process": mark_process(store.path),
             }
             self._own_run = store.start_run("agent", self.task.name, config)
-            journal = self._journals.enter_context(closing(store.call_journal(self._own_run)))
-            if self._seat.run:
-                models.meter.journal = journal
-            else:
-                models.meter.begin_run(journal)
+        if self._own_journal is None:
+            self._own_journal = store.call_journal(self._own_run)
+        if not self._seat.run:
+            meter.begin_run(self._own_journal)
+        elif self._seat.run != self._own_run:  # a cap bounds all that this process does
+            meter.begin_run(self._own_journal, spent=meter.usage, seconds=meter.seconds)
         self._seat.run = self._own_run
 
     def _end_own_run(self, store: Store) -> Report:
         """Write the report of the answers that were given while another process learned, and return it."""
         run, stopped = self._own_run, self._seat.stopped
+        answers = store.count_episodes(run, UNJUDGED.detail)
         judged = {feedback.episode for feedback in store.feedback(self.task.name) if feedback.run == run}
         head = store.head().number
         notes = []
@@ -293,7 +296,7 @@ class OnlineServer:
             run=run,
             selected=head,
             stopped=stopped,
-            unjudged=max(self._own_answers - len(judged), 0),
+            unjudged=max(answers - len(judged), 0),
             notes=tuple(notes),
         )
         store.finish_run(run, "capped" if stopped else "done", report.to_json())
@@ -308,10 +311,9 @@ class OnlineServer:
 
     def _keep(self, bench: SampleBench) -> None:
         """Write the attempts of a bench to the store. The playbook stays as it is."""
-        run = self.run
-        commit = self.store.commit((), author="generator", reason="served", run=run, episodes=bench.episodes)
-        if run == self._own_run:
-            self._own_answers += 1
+        commit = self.store.commit(
+            (), author="generator", reason="served", run=self.run, episodes=bench.episodes
+        )
         self._contexts.keep_vectors(commit.playbook)  # what was computed of a question is not kept for ever
 
     def _put(self, item: Item) -> None:

@@ -15,7 +15,6 @@ from threading import Event
 
 from ace.agent import connect_agent
 from ace.errors import CapReached, StoreConflict, StoreError
-from ace.llm.client import Usage
 from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts
@@ -29,6 +28,7 @@ from ace.loop.run_record import open_record
 from ace.methods import find_method
 from ace.methods.guard import guard_delta
 from ace.methods.protocol import Method, Update
+from ace.playbook.ancestry import find_changed
 from ace.playbook.delta import diff, touched_ids
 from ace.playbook.model import Delta, Playbook, Vote
 from ace.retrieval.sources import build_sources, fingerprint_sources
@@ -40,7 +40,6 @@ from ace.runs.steps import Notes, Phase, PhaseKind, SampleResult, StepRecord
 from ace.runs.time_left import plan_run
 from ace.settings import Settings
 from ace.store import Commit, Store
-from ace.store.versions import touched_by
 from ace.task.types import Episode, Task
 from ace.task.wording import Worded
 
@@ -114,7 +113,7 @@ class RunParts:
     """Set to end the run from another thread: attempts that have not begun never do."""
 
     goes_on: bool = False
-    """Whether what the meter of the models has counted before the run counts towards the caps, too."""
+    """Whether what the meter has counted before counts towards the caps of the run, which is a new one."""
 
     def __post_init__(self) -> None:
         agent = connect_agent(self.task, self.models.generator)
@@ -168,10 +167,10 @@ class Run:
         reported = float((record.report or {}).get("seconds", 0))
         seconds = max(reported, measure_working_time(calls, self._journal.values()))
         spent = sum_usage_by_role(calls)
+        meter = self.models.meter
         if parts.goes_on:
-            for role, usage in self.models.meter.usage.items():
-                spent[role] = spent.get(role, Usage()) + usage
-        self.models.meter.begin_run(self.call_journal, spent=spent, seconds=seconds)
+            spent, seconds = meter.usage, meter.seconds
+        meter.begin_run(self.call_journal, spent=spent, seconds=seconds)
         self.budget = LearningBudget(self.settings.calls, calls)
         self.method: Method = contexts.method
         lab = self.lab(Phase(PhaseKind.BEFORE))
@@ -299,16 +298,12 @@ class Run:
         return record, commit
 
     def _count_bullets(self, version: int) -> None:
-        """Keep `bullets` by what a step changed; only where others wrote, too, the playbook is gone over."""
+        """Keep `bullets` by what differs between the last step's version and this one."""
         if version == self.version:
             return
-        after = self.store.checkout(version)
-        if version != self.version + 1:
-            self.bullets = len(after)
-            return
-        before = self.playbook.bullets
-        for name in touched_by(self.store.operations(version)):
-            old, new = before.get(name), after.bullets.get(name)
+        before, after = self.playbook, self.store.checkout(version)
+        for name in find_changed(before, after):
+            old, new = before.bullets.get(name), after.bullets.get(name)
             self.bullets += int(new is not None and new.live) - int(old is not None and old.live)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from ace.loop.run import Run
 from ace.loop.selection import Selection
-from ace.playbook.model import Bullet
+from ace.playbook.model import Bullet, Vote
 from ace.runs.metrics import mcnemar, summarise_epochs
 from ace.runs.report import LearningEnd, Report, Score
 from ace.runs.run_text import format_count
@@ -84,19 +84,18 @@ def finish(
 def _list_learned(run: Run, version: int) -> tuple[Bullet, ...]:
     """Return what is in use at a version and was not at the beginning, by what the run itself did.
 
-    That is what it touched or proved. What others have committed meanwhile is not counted.
+    That is what it proved or edited; a vote is no edit. What others have committed meanwhile is not counted.
     """
-    own = {bullet for step in run.steps for bullet in step.proofs}
-    since = max(0, version - run.base)
-    for committed in run.store.log(since, version=version):
-        if committed.run == run.id:
-            own |= touched_by(run.store.operations(committed.number))
     old = {bullet.id: bullet.content for bullet in run.store.checkout(run.base).active}
-    learned = []
-    for bullet in run.store.checkout(version).active:
-        if bullet.id in own and old.get(bullet.id) != bullet.content:
-            learned.append(bullet)
-    return tuple(learned)
+    new = [bullet for bullet in run.store.checkout(version).active if old.get(bullet.id) != bullet.content]
+    own = {bullet for step in run.steps for bullet in step.proofs}
+    if all(bullet.id in own for bullet in new):  # else its versions are gone over
+        return tuple(new)
+    for committed in run.store.log(max(0, version - run.base), version=version):
+        if committed.run == run.id:
+            edits = [edit for edit in run.store.operations(committed.number) if not isinstance(edit, Vote)]
+            own |= touched_by(edits)
+    return tuple(bullet for bullet in new if bullet.id in own)
 
 
 def _results_of(run: Run, kind: PhaseKind) -> list[SampleResult]:
