@@ -498,10 +498,10 @@ def test_an_entry_that_nobody_can_use_costs_no_other_when_it_cannot_be_set_aside
 ) -> None:
     """Where the disk is full, what stands beside it is recorded once, and it is named as lost."""
     spool = SpoolWriter(playbook)
-    sent = json.dumps(ASKED).encode()
     reply = b'{"id": "r-1", "choices": [{"message": {"role": "assistant", "content": "It is seven."}}]}'
-    spool.put(Exchange(interface=CHAT.removeprefix("/v1"), session="s", status=200, request=sent, reply=reply))
-    spool.put(Exchange(interface="nobody's", session="s", status=200, request=sent, reply=reply))
+    for interface in ("/chat/completions", "/of/nobody"):
+        request = json.dumps(ASKED).encode()
+        spool.put(Exchange(interface=interface, session="s", status=200, request=request, reply=reply))
     spool.seal()
     recorder = RecorderThread([Project(playbook=playbook, upstream="http://127.0.0.1:9")]).recorders[0]
 
