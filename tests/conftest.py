@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer.main
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.cli import Ace, Done
@@ -108,10 +109,15 @@ def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.import_module("ace.llm.connect"), "Retry", impatient)
 
 
+read_command_line = cache(typer.main.get_command)
+"""Reads the options of every command from its function, once: that takes longer than most commands."""
+
+
 @pytest.fixture
 def ace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ace:
     """The `ace` command in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(typer.main, "get_command", read_command_line)
 
     def run(*args: str) -> Done:
         from ace.cli.main import run as run_command_line

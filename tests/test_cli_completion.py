@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from ace.cli import completion
 from ace.llm import list_models
@@ -96,5 +97,7 @@ main()
 
 def test_the_script_of_a_shell_is_shown(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    # The variable counts when the options are read.
+    monkeypatch.setattr(typer.main, "get_command", typer.main.get_command.__wrapped__)  # type: ignore[attr-defined]
     done = ace("--show-completion", "bash")
     assert done.code == 0 and "_ace_completion" in done.out and "_ACE_COMPLETE=complete_bash" in done.out

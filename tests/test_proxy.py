@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import socket
@@ -27,7 +28,7 @@ from ace.playbook import Add
 from ace.playbook.model import Status
 from ace.servers.proxy.forward import Limits
 from ace.servers.proxy.projects import Project, hash_key
-from ace.servers.proxy.spool import locate_spool, measure_folder
+from ace.servers.proxy.spool import Exchange, SpoolWriter, locate_spool, measure_folder
 from ace.store import Store
 from ace.testing import World
 from tests.byte_server import exchange_bytes, say, serve_bytes
@@ -490,6 +491,32 @@ def test_a_recorder_that_is_killed_on_the_way_records_nothing_twice(
     later.close()
     assert [episode.question for episode in read_episodes(playbook)] == ["Red?", "Blue?"]
     assert not list(locate_spool(playbook).glob("*.exchanges"))
+
+
+def test_an_entry_that_nobody_can_use_costs_no_other_when_it_cannot_be_set_aside(
+    playbook: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the disk is full, what stands beside it is recorded once, and it is named as lost."""
+    spool = SpoolWriter(playbook)
+    reply = b'{"id": "r-1", "choices": [{"message": {"role": "assistant", "content": "It is seven."}}]}'
+    for interface in ("/chat/completions", "/of/nobody"):
+        request = json.dumps(ASKED).encode()
+        spool.put(Exchange(interface=interface, session="s", status=200, request=request, reply=reply))
+    spool.seal()
+    recorder = RecorderThread([Project(playbook=playbook, upstream="http://127.0.0.1:9")]).recorders[0]
+
+    def write_half(path: Path, written: bytes) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write_half)
+        for _ in range(3):
+            recorder.step(1_800.0)
+    recorder.close()
+    assert [episode.question for episode in read_episodes(playbook)] == ["What is réd?"]
+    assert [path.name for path in locate_spool(playbook).iterdir()] == ["replies.db"]
+    assert sum("is lost" in record.message for record in caplog.records) == 1
 
 
 def test_a_client_that_hangs_up_ends_an_upstream_that_never_ends(playbook: Path) -> None:

@@ -5,7 +5,6 @@ A server that can be reached from elsewhere needs a token. Knows nothing about w
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ace.errors import InputError
-from ace.text.sizes import format_size
 
 _SHORTEST_TOKEN = 16  # characters
 _LAST_SECONDS = 2  # for answers that are under way when the server ends
@@ -82,24 +80,6 @@ def is_host_of(host: str, hosts: Collection[str]) -> bool:
     """Return whether a host, with its port if it has one, is among those of `list_hosts`."""
     host = host.lower()
     return host in hosts or re.sub(r":\d*$", ":*", host) in hosts
-
-
-def refuse_large_bodies(app: App) -> App:
-    """Return an application that answers 413, with the limit, to what says that it is larger."""
-    limit = f"A request may have at most {format_size(LONGEST_BODY)}."
-    answer = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": limit}}
-
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it. What does not say its size is bounded where it is read."""
-        declared = dict(scope.get("headers", ())).get(b"content-length", b"0")
-        if scope["type"] != "http" or not declared.isdigit() or int(declared) <= LONGEST_BODY:
-            await app(scope, receive, send)
-            return
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
-
-    return guarded
 
 
 def open_listener(host: str, port: int) -> socket.socket:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import io
+import json
 import logging
 import os
 import re
@@ -25,9 +26,9 @@ from ace.servers.http_place import (
     Scope,
     Send,
     list_hosts,
-    refuse_large_bodies,
     serve_app,
 )
+from ace.text.sizes import format_size
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -82,6 +83,24 @@ def make_app(server: MCPServer, place: HttpPlace, port: int) -> App:
     )
     app = refuse_large_bodies(app)
     return require_token(app, place.token) if place.token else app
+
+
+def refuse_large_bodies(app: App) -> App:
+    """Return an application that answers 413, with the limit, to what says that it is larger."""
+    limit = f"A request may have at most {format_size(LONGEST_BODY)}."
+    answer = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": limit}}
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it. What does not say its size is bounded where it is read."""
+        declared = dict(scope.get("headers", ())).get(b"content-length", b"0")
+        if scope["type"] != "http" or not declared.isdigit() or int(declared) <= LONGEST_BODY:
+            await app(scope, receive, send)
+            return
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+    return guarded
 
 
 def require_token(app: App, token: str) -> App:

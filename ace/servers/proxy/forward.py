@@ -44,7 +44,7 @@ _LOG = logging.getLogger("ace.proxy")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bound what one request may take."""
+    """Bound what a request may take, and what of a project may wait."""
 
     size: int = 32_000_000
     """Bytes of a request."""

@@ -327,12 +327,13 @@ class Recorder:
         killed in between records nothing twice. Raises errors of the spool and the index.
         """
         if self._index is not None and (self._replies or collector.rows):
-            batch: list[tuple[str, str, int]] = []
-            for row in collector.rows:  # the last that others can tell apart is the one to look for
+            last: tuple[str, int] | None = None  # the last row that can be looked for in the playbook
+            for row in collector.rows:
                 if isinstance(row, EpisodeEnd):
-                    batch = [(path.name, row.episode.id, -1) for path in self._taken]
+                    last = (row.episode.id, -1)
                 elif isinstance(row, EpisodeEvent):
-                    batch = [(path.name, row.episode, row.number) for path in self._taken]
+                    last = (row.episode, row.number)
+            batch = [(path.name, *last) for path in self._taken] if last else []
             with self._index:
                 self._index.executemany(ADD_REPLY, self._replies.items())
                 self._index.execute(CLEAR_BATCH)

@@ -242,12 +242,18 @@ def measure_folder(folder: Path, *suffixes: str) -> int:
 def set_aside(path: Path, written: bytes) -> Path | None:
     """Keep an entry that nobody could use beside the file it stood in, for people. Return where.
 
-    None: there are too many of them. Raises OSError.
+    None where there is no room: there are too many of them, or the disk is full. Never raises, because what
+    stands beside the entry would then be recorded again.
     """
     if measure_folder(path.parent, _UNREAD) + len(written) > _MOST_UNREAD:
         return None
     aside = path.with_name(f"{path.stem}-{time.time_ns()}{_UNREAD}")
-    aside.write_bytes(written)
+    try:
+        aside.write_bytes(written)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)  # half of an entry is of no use
+        return None
     return aside
 
 
