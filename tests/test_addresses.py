@@ -545,6 +545,9 @@ def test_files_in_python_are_no_addresses_and_an_address_is_no_path(tmp_path: Pa
 def test_a_database_is_listed_playbook_by_playbook(ace: Ace, guarded: str, address: str) -> None:
     other = guarded.replace("schema=guarded", "schema=listed")
     fill_one(parse_place(other))
+    with as_anybody(parse_place(address)) as db:  # somebody else's, whose name must be quoted
+        db.execute('CREATE SCHEMA "of ""others"""')
+        db.execute('CREATE TABLE "of ""others""".about AS SELECT 1 AS application')
     done = ace("playbook", "list", other, "--json")
     names = [row["playbook"] for row in json.loads(done.out)["playbooks"]]
     assert done.code == 0 and str(parse_place(other)) in names and SECRET not in done.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,7 +25,7 @@ from ace.store.postgres.server_session import lock_key
 from ace.store.store_database import parse_place
 from tests.fleet import OPTIONS, Member, list_learned, wait_until
 from tests.pace import patience
-from tests.postgres_server import as_anybody, shared_server
+from tests.postgres_server import PostgresServer, as_anybody, shared_server
 from tests.world import COLOURS, LESSON, SECRET, client, says, team, world
 
 TASK = world().name
@@ -242,6 +243,26 @@ def test_a_file_has_a_leader_for_each_task_and_runs_that_share_it(tmp_path: Path
         assert second.find_leader("one") == ""
         with second.lead("one"):
             pass
+
+
+def test_nobody_leads_in_a_copy_of_a_folder_whose_playbook_has_a_leader(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    with Store.open(tmp_path / "here" / "playbook.db") as store, store.lead("one"):
+        shutil.copytree(tmp_path / "here", tmp_path / "there")
+        with Store.open(tmp_path / "there" / "playbook.db") as copy:
+            assert copy.find_leader("one") == ""
+
+
+def test_a_lead_is_on_the_disk_before_it_is_used() -> None:
+    """The server crashes before it would have written by itself that there is a leader."""
+    server = PostgresServer(wal_writer_delay="10s")
+    try:
+        with Store.open(server.address(), timeout=patience(30)) as store, store.lead(TASK):
+            server.stop("immediate")
+            server.start()
+            assert store.commit((Vote("a", 1),), author="user", reason="r").version.number == 0
+    finally:
+        server.remove()
 
 
 def test_both_ends_of_a_connection_ask_whether_the_other_is_there(address: str) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,20 +147,20 @@ def test_questions_share_a_connection_to_a_server_and_open_a_file_anew(place: Pa
         assert [item.text for item in source.items("Which tone?", {"user": "ann"})] == texts
         assert source._readers._idle == [kept]
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ?"
-        store._db.execute(end, [kept._raw.info.backend_pid])  # type: ignore[attr-defined]
+        store._db.execute(end, [kept._db._raw.info.backend_pid])  # type: ignore[attr-defined]
         assert [item.text for item in source.items("Which tone?", {"user": "ann"})] == texts
 
 
 def test_a_kept_connection_is_closed_with_whoever_keeps_it() -> None:
     address = shared_server().address()
     with Store.open(address) as store:
-        pool = ReaderPool(store.path, timeout=10.0)
-        with pool.lend() as db, pool.lend() as other:
-            assert db is not other
+        pool = ReaderPool(store.path, partial(Store.open, store.path, read_only=True))
+        with pool.lend() as one, pool.lend() as other:
+            assert one is not other
         with suppress(ZeroDivisionError), pool.lend() as unsound:
             raise ZeroDivisionError
-        assert unsound._raw.closed and len(pool._idle) == 1  # type: ignore[attr-defined]
+        assert unsound._db._raw.closed and len(pool._idle) == 1  # type: ignore[attr-defined]
         (kept,) = pool._idle
         del pool
         gc.collect()
-        assert kept._raw.closed  # type: ignore[attr-defined]
+        assert kept._db._raw.closed  # type: ignore[attr-defined]

@@ -181,7 +181,7 @@ def test_each_run_is_looked_through_once_and_what_is_cited_meanwhile_stays(store
         looks.append(run)
         return find(db, run, citations)
 
-    def cite_first(db: Database, batch: prune.Batch, citations: prune.Citations) -> None:
+    def cite_first(db: Database, batch: prune.Doomed, citations: prune.Citations) -> None:
         if not store_of_others.feedback():
             row = AnswerFeedback(episode=late.id, right=False, expected="71", text="", author="user")
             episode_events.add_feedback(db, row)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ace.context.item import Item, Trust
 from ace.errors import ContextError, InputError
 from ace.memory import Kind, Memory, parse_instant
-from ace.store.connection import ReaderPool
+from ace.store.connection import ReaderPool, connect
 from ace.store.store_database import Place
 from ace.store.store_memories import MemoryStore
 from ace.text.tokens import estimate_tokens
@@ -40,10 +41,11 @@ class MemorySource:
     name: str = "memories"
     """The name for reports."""
 
-    _readers: ReaderPool = field(init=False, repr=False, compare=False)
+    _readers: ReaderPool[MemoryStore] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_readers", ReaderPool(self.path, _TIMEOUT))
+        readers = ReaderPool(self.path, partial(_open_memories, self.path))
+        object.__setattr__(self, "_readers", readers)
 
     def items(self, question: str, data: Mapping[str, Any]) -> Sequence[Item]:
         """Return at most MOST memories as items; none for a user of whom nothing is known.
@@ -57,8 +59,8 @@ class MemorySource:
                 at = parse_instant(str(data["time"]))
             except InputError as error:
                 raise ContextError(f"The sample's {error.message}", hint=error.hint) from error
-        with self._readers.lend() as db:  # only its memories; the playbook in it is not read
-            memories = MemoryStore(db, self.path).memories(user, session=session, at=at)
+        with self._readers.lend() as store:
+            memories = store.memories(user, session=session, at=at)
         if not memories:
             return []
         asked, *vectors = self.embedder([question, *(memory.text for memory in memories)])
@@ -70,6 +72,12 @@ class MemorySource:
         for memory, nearness in ranked[:MOST]:
             items.append(_make_item(memory, nearness, memory in pinned))
         return items
+
+
+def _open_memories(path: Place) -> MemoryStore:
+    """Open a playbook for its memories only: the bullets in it are not read."""
+    db = connect(path, create=False, read_only=True, timeout=_TIMEOUT)
+    return MemoryStore(db, path)
 
 
 def _make_item(memory: Memory, nearness: float, pinned: bool) -> Item:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import isfunction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from weakref import finalize
 
 from ace.errors import StoreUnreachable
@@ -16,7 +16,9 @@ from ace.store.sqlite_connection import open_again, open_file
 from ace.store.store_database import Database, Place
 
 Result = TypeVar("Result")
+Reader = TypeVar("Reader", bound="OpenFile")
 _TRIES = 20  # so often a transaction is begun again whose connection was lost
+_MOST_IDLE = 8  # connections to a server that a pool keeps
 
 
 def connect(place: Place, *, create: bool, read_only: bool, timeout: float, shared: bool = False) -> Database:
@@ -50,44 +52,6 @@ def disconnect(db: Database | None, place: Place) -> None:
     if db is not None:
         with db.typed_errors(place):
             db.close()
-
-
-class ReaderPool:
-    """Lend connections that only read a playbook, each to one thread at a time.
-
-    Those to a server are kept for whoever comes next, because making one takes longer than most of what is
-    read; they are closed with the pool. A file is opened anew each time: another may have taken its place.
-    """
-
-    def __init__(self, place: Place, timeout: float) -> None:
-        """Begin without connections. `timeout`: seconds to wait for a writer, and for the server."""
-        self.place = place
-        self._timeout = timeout
-        self._idle: list[Database] = []
-        finalize(self, _close_all, self._idle, place)
-
-    @contextmanager
-    def lend(self) -> Iterator[Database]:
-        """Lend a connection for a block. After an error it is closed. Raises as `connect` does."""
-        try:
-            db = self._idle.pop()  # one step, whichever threads do so
-        except IndexError:
-            db = connect(self.place, create=False, read_only=True, timeout=self._timeout)
-        is_sound = False
-        try:
-            yield db
-            is_sound = True
-        finally:
-            if is_sound and not isinstance(self.place, Path):
-                self._idle.append(db)
-            else:
-                disconnect(db, self.place)
-
-
-def _close_all(connections: list[Database], place: Place) -> None:
-    """Close what a pool has kept."""
-    while connections:
-        disconnect(connections.pop(), place)
 
 
 def do_again(work: Callable[[], Result]) -> Result:
@@ -166,6 +130,44 @@ class OpenFile:
 
     def _drop_cache(self) -> None:
         """Forget what is in memory, because even past versions were rewritten in the file."""
+
+
+class ReaderPool(Generic[Reader]):
+    """Lend open playbooks that are only read, each to one thread at a time.
+
+    Those on a server are kept for whoever comes next, because connecting takes longer than most of what is
+    read; they are closed with the pool. A file is opened anew each time: another may have taken its place.
+    """
+
+    def __init__(self, place: Place, open_reader: Callable[[], Reader]) -> None:
+        """Begin without connections. `open_reader` makes one to the playbook at `place`."""
+        self._keeps = not isinstance(place, Path)
+        self._open_reader = open_reader
+        self._idle: list[Reader] = []
+        finalize(self, _close_all, self._idle)
+
+    @contextmanager
+    def lend(self) -> Iterator[Reader]:
+        """Lend one for a block. After an error it is closed. Raises as `open_reader` does."""
+        try:
+            reader = self._idle.pop()  # one step, whichever threads do so
+        except IndexError:
+            reader = self._open_reader()
+        is_sound = False
+        try:
+            yield reader
+            is_sound = True
+        finally:
+            if is_sound and self._keeps and len(self._idle) < _MOST_IDLE:
+                self._idle.append(reader)
+            else:
+                reader.close()
+
+
+def _close_all(readers: Sequence[OpenFile]) -> None:
+    """Close what a pool has kept."""
+    for reader in readers:
+        reader.close()
 
 
 def _call_again(method: Callable[..., Result]) -> Callable[..., Result]:

@@ -53,7 +53,9 @@ def find_leader(path: Path, branch: str, task: str) -> str:
         mark = json.loads(_find_lock(path, branch, task).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # it is not there, or empty
         return ""
-    return f"Process {mark['pid']}" if check_process(mark, path) is not ProcessState.GONE else ""
+    if check_process(mark, path) in (ProcessState.GONE, ProcessState.ELSEWHERE):
+        return ""
+    return f"Process {mark['pid']}"
 
 
 def _find_lock(path: Path, branch: str, task: str) -> Path:

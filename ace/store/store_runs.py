@@ -61,7 +61,7 @@ class RunStore(CallStore):
 
         Without a task, be the only learner on the branch of a server; a file on a machine is shared without
         it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the server raises
-        LeadLost where the connection was lost and somebody else leads, or has led, in its place.
+        LeadLost where the connection was lost and somebody else leads in its place, or has led the task.
         """
         return self._db.lead(self.path, self.branch_name, task)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from threading import Lock
 
 from immutables import Map
@@ -18,13 +18,13 @@ from ace.retrieval.bullets import HybridSelector
 from ace.retrieval.vector_cache import VectorCache
 from ace.servers.books import Books
 from ace.servers.review.conflict_search import ConflictSearch
+from ace.store.connection import ReaderPool
 from ace.store.store import Store
 from ace.store.store_database import Place
 
 _REMEMBERED = 4  # playbooks
 _FOLLOWED = 20  # runs that go on, of which only what is new is read
 _WAIT = 5.0  # seconds for another process's write, and for a server
-_IDLE = 4  # connections to a server that are kept for later pages
 
 
 class Library:
@@ -40,39 +40,25 @@ class Library:
         self._playbooks: dict[str, tuple[Playbook, tuple[Bullet, ...]]] = {}
         self._selectors: dict[Place, HybridSelector] = {}
         self._readers: OrderedDict[tuple[Place, int, str], ProgressReader] = OrderedDict()
-        self._idle: defaultdict[Place, list[Store]] = defaultdict(list)
+        self._pools: dict[Place, ReaderPool[Store]] = {}
         self._lock = Lock()
 
     @contextmanager
     def open(self, book: str, branch: str, *, write: bool) -> Iterator[Store]:
         """Open a playbook on a branch until the block ends, to read unless `write`.
 
-        A connection to a server that only reads is kept for later pages: making one takes longer than a page.
         Raises StoreError, and UnknownVersion for a name or a branch that is not there.
         """
         place = self.books.find(book)
-        store: Store | None = None
-        is_kept = not write and not isinstance(place, Path)
-        if is_kept:
-            with self._lock:
-                if self._idle[place]:
-                    store = self._idle[place].pop()
-        if store is None:
-            store = Store.open(place, create=False, read_only=not write, timeout=_WAIT)
-        try:
+        open_store = partial(Store.open, place, create=False, timeout=_WAIT)
+        with self._lock:
+            if place not in self._pools:
+                self._pools[place] = ReaderPool(place, partial(open_store, read_only=True))
+            pool = self._pools[place]
+        with open_store() if write else pool.lend() as store:
             if branch != store.branch_name:
                 store.switch(branch)
             yield store
-        except BaseException:
-            is_kept = False
-            raise
-        finally:
-            with self._lock:
-                is_kept = is_kept and len(self._idle[place]) < _IDLE
-                if is_kept:
-                    self._idle[place].append(store)
-            if not is_kept:
-                store.close()
 
     def checkout(self, store: Store) -> tuple[Playbook, tuple[Bullet, ...]]:
         """Return the playbook at the head of a store, and its live bullets by section and position.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from ace.runs.records import Reason
@@ -100,24 +99,13 @@ class Citations:
         return names
 
 
-@dataclass(frozen=True, slots=True)
-class Doomed:
-    """Hold the rows of one run that nothing rests on."""
-
-    episodes: Sequence[int]
-    """Their rows in the table, with those of `calls` in the order in which they were written."""
-
-    calls: Sequence[int]
-
-    pruning: Pruning
-    """What deleting all of them means."""
-
-
 @dataclass(slots=True)
-class Batch:
-    """Hold rows of some runs that nothing rests on, as `Doomed` does, while they are deleted."""
+class Doomed:
+    """Hold the rows of some runs that nothing rests on. Each is taken out when it is deleted."""
 
     episodes: list[int] = field(default_factory=list)
+    """Their rows in the table, with those of `calls` in the order in which they were written."""
+
     calls: list[int] = field(default_factory=list)
 
     pruning: Pruning = field(default_factory=Pruning)
@@ -163,22 +151,22 @@ def find_doomed(db: Database, run: int, citations: Citations) -> Doomed:
     return Doomed(episodes, calls, pruning)
 
 
-def find_batch(db: Database, runs: list[int], citations: Citations) -> Batch:
+def find_batch(db: Database, runs: list[int], citations: Citations) -> Doomed:
     """Take the first runs off the list, and return what may be deleted of them: each is looked at once.
 
     They are as many as have some thousand rows to delete together.
     """
     citations.read(db)
-    batch = Batch()
+    batch = Doomed()
     while runs and len(batch.episodes) + len(batch.calls) < AT_ONCE:
-        doomed = find_doomed(db, runs.pop(0), citations)
-        batch.episodes += doomed.episodes
-        batch.calls += doomed.calls
-        batch.pruning += doomed.pruning
+        more = find_doomed(db, runs.pop(0), citations)
+        batch.episodes += more.episodes
+        batch.calls += more.calls
+        batch.pruning += more.pruning
     return batch
 
 
-def delete_some(db: Database, batch: Batch, citations: Citations) -> None:
+def delete_some(db: Database, batch: Doomed, citations: Citations) -> None:
     """Delete some thousand rows of a batch, and leave the others in it, so that others may write in between.
 
     What has been cited since the batch was found stays.
@@ -195,7 +183,7 @@ def delete_some(db: Database, batch: Batch, citations: Citations) -> None:
             checked_rows.delete(db, table, test, [to_json(chunk)])
 
 
-def _spare(db: Database, batch: Batch, cited: set[str]) -> None:
+def _spare(db: Database, batch: Doomed, cited: set[str]) -> None:
     """Take attempts that are cited now, and the calls for their samples, out of a batch."""
     sql = "SELECT rowid, run, sample_id FROM episodes WHERE id IN (SELECT value FROM json_each(?))"
     found = db.execute(sql, [to_json(sorted(cited))]).fetchall() if cited else []

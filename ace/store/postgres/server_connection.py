@@ -343,6 +343,7 @@ class ServerConnection:
         with typed_errors(place):
             self._connect_again()
             lead = server_lead.take_lead(self, place, branch, task)
+            self._flush()  # else a crash of the server could lose the number of its term
         self._leads.append(lead)
         try:
             yield
