@@ -5,9 +5,11 @@ A server that can be reached from elsewhere needs a token. Knows nothing about w
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,8 @@ from ace.errors import InputError
 
 _SHORTEST_TOKEN = 16  # characters
 _LAST_SECONDS = 2  # for answers that are under way when the server ends
+_LONGEST_REST = 64_000_000  # bytes of a refused request that are still taken
+_REST_SILENCE = 1.0  # seconds for the next piece of it
 LONGEST_BODY = 1_000_000
 """Bytes of a form of the review pages, and of a message to the MCP server. For the proxy it is a setting."""
 
@@ -82,6 +86,38 @@ def is_host_of(host: str, hosts: Collection[str]) -> bool:
     return host in hosts or re.sub(r":\d*$", ":*", host) in hosts
 
 
+def hear_out(app: App) -> App:
+    """Return an application whose refusals wait until the client has sent its request, within bounds.
+
+    A client that is still writing when the connection closes gets an error of the network and no reason.
+    """
+
+    async def patient(scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; take what is left of it before an answer of 400 or more."""
+        has_more = (b"expect", b"100-continue") not in scope.get("headers", ())  # else it waits for a word
+
+        async def take() -> MutableMapping[str, Any]:
+            """Return the next piece of the request."""
+            nonlocal has_more
+            message = await receive()
+            has_more = bool(message.get("more_body"))
+            return message
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            """Pass a piece of the answer on."""
+            size = 0
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                with suppress(TimeoutError):
+                    while has_more and size < _LONGEST_REST:
+                        async with asyncio.timeout(_REST_SILENCE):
+                            size += len((await take()).get("body", b""))
+            await send(message)
+
+        await app(scope, take, answer)
+
+    return patient
+
+
 def open_listener(host: str, port: int) -> socket.socket:
     """Return a socket that listens on an address of this machine. Raises InputError where nobody can."""
     address = host.strip("[]")
@@ -110,8 +146,9 @@ def serve_app(
     with open_listener(host, port) as listener:
         port = int(listener.getsockname()[1])
         usual: dict[str, Any] = {"log_level": "warning", "timeout_graceful_shutdown": _LAST_SECONDS}
+        app = hear_out(make(port))
         config = uvicorn.Config(
-            make(port), log_config=None, access_log=False, ws="none", server_header=False, **(usual | options)
+            app, log_config=None, access_log=False, ws="none", server_header=False, **(usual | options)
         )
         announce(f"http://{write_host(host)}:{port}")
         uvicorn.Server(config).run(sockets=[listener])
