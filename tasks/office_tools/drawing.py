@@ -17,7 +17,7 @@ MONTHS = [
 LETTERS = "BCDFGHJKLMNPRSTVWZ"
 CODES = {"causes": 3, "reasons": 2, "accesses": 2, "kinds": 3}
 PAGE_SIZE = 2
-WORDINGS = 3  # of each kind of task
+WORDINGS = 2  # of each kind of task
 CAST = 72  # colleagues, and as many customers: more than there are tasks with one
 TOOLS = {
     "find_person": ("name",),
@@ -69,9 +69,8 @@ class World:
         self.none, self.pages = self.draw("without_approval"), self.draw("pages")
         before, self.scale, after, rule = self.draw("amounts")
         self.before, self.after, self.amount_rule = (text.format(code=code) for text in (before, after, rule))
-        self.date, self.date_rule = self.draw("dates")
+        self.date, self.spoken_date, self.date_rule = self.draw("dates")
         self.time, self.time_rule = self.draw("times")
-        self.minute = self.draw("minutes")
 
     def _draw_codes(self) -> None:
         numbers, form = self.rng.sample(range(3, 60), len(self.arguments)), self.draw("errors")
@@ -101,7 +100,9 @@ class World:
         rng, words = self.rng, self.words
         names = [f"{first} {last}" for first in words["first_names"] for last in words["last_names"]]
         rng.shuffle(names)
-        people, customers = names[:CAST], names[CAST : 2 * CAST]
+        people = names[:CAST]
+        companies = [f"{last} {form}" for last in words["last_names"] for form in words["companies"]]
+        customers = rng.sample(companies, CAST)
         self.people, self.customers = iter(people), iter(customers)
         make = self._draw_ids()
         for name in people:
@@ -136,8 +137,11 @@ class World:
     def write_amount(self, number: int) -> str:
         return f"{self.before}{number * self.scale}{self.after}"
 
+    def say_date(self, month: int, day: int) -> str:
+        return self.spoken_date.format(month=MONTHS[month - 1], day=day)
+
     def write_time(self, hour: int) -> str:
-        return self.time.format(hour=hour, minute=self.minute)
+        return self.time.format(hour=hour)
 
     def find(self, table: str, **wanted: str) -> list[str]:
         """Return the ids of the entries with these values."""
@@ -167,7 +171,6 @@ class World:
             "errors": self.errors,
             "date": self.date,
             "time": self.time,
-            "minute": self.minute,
             "amount": {"before": self.before, "scale": self.scale, "after": self.after},
             "limit": self.limit,
             "none": self.none,

@@ -21,7 +21,7 @@ DATES = {
     for month, name in enumerate(MONTHS, 1)
     for day in range(1, 32)
 }
-TIMES = {WORLD["time"].format(hour=hour, minute=WORLD["minute"]) for hour in range(7, 20)}
+TIMES = {WORLD["time"].format(hour=hour) for hour in range(7, 20)}
 
 
 class Office:
@@ -131,9 +131,12 @@ def require(argument: str, fine: bool) -> None:
 
 
 def find(table: str, field: str, value: str) -> list[dict[str, str]]:
-    """Return the entries with a value, each with its id. Upper and lower case are the same."""
+    """Return the entries with a value, each with its id. Upper and lower case are the same.
+
+    The id comes last: a small model that looks for a kind goes on with what follows it.
+    """
     found = [
-        {"id": key, **{name: text for name, text in entry.items() if name not in (field, "date")}}
+        {**{name: text for name, text in entry.items() if name not in (field, "date")}, "id": key}
         for key, entry in WORLD[table].items()
         if entry[field].casefold() == value.casefold()
     ]
