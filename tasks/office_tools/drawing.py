@@ -29,7 +29,7 @@ TOOLS = {
     "close_case": ("order", "code"),
     "find_files": ("project", "page"),
     "move_file": ("file", "folder"),
-    "share_file": ("file", "person", "access"),
+    "share_file": ("file", "reader", "access"),
 }
 
 
@@ -80,16 +80,25 @@ class World:
         }
         forms = self.rng.sample(self.words["codes"], len(CODES))
         self.codes = {
-            table: {name: self.make_id(form) for name in self.rng.sample(self.words[table]["words"], count)}
+            table: {
+                name: self.make_id(form, first=name[0].upper())
+                for name in self.rng.sample(self.words[table]["words"], count)
+            }
             for (table, count), form in zip(CODES.items(), forms, strict=True)
         }
 
-    def make_id(self, form: str) -> str:
-        """Return what no other thing of this world is called. A form has letters, a number and digits."""
+    def make_id(self, form: str, first: str = "") -> str:
+        """Return what no other thing of this world is called.
+
+        A form has letters, a number and digits, or begins with the `first` letter of a word.
+        """
         while True:
             letters = dict(zip(("a", "b"), self.rng.sample(LETTERS, 2), strict=True))
             text = form.format(
-                **letters, number=self.rng.randrange(100, 1000), digit=self.rng.randrange(2, 10)
+                **letters,
+                first=first,
+                number=self.rng.randrange(100, 1000),
+                digit=self.rng.randrange(2, 10),
             )
             if text not in self.used:
                 self.used.add(text)

@@ -19,7 +19,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from drawing import MONTHS, World
+from drawing import World
 
 HERE = Path(__file__).parent
 LOW = 7  # an amount that no task has
@@ -33,7 +33,7 @@ KINDS = {
     "file": (5, 3, 5),
     "share": (5, 2, 5),
     "rebook": (4, 2, 4),
-    "file_share": (4, 2, 4),
+    "file_refund": (4, 2, 4),
 }
 SPLITS = ("train", "val", "test")
 TASK = """name = "{name}"
@@ -132,23 +132,16 @@ class Clerk:
         folder = self.world.codes["kinds"][fields["kind"]]
         return fields, [*calls, self.world.call("move_file", file=file, folder=folder)]
 
-    def share(self) -> tuple[Fields, Calls]:
-        file, fields, calls = self.find_file(next(self.pages["share"]))
-        more, (found, call) = self.give(file)
-        return fields | more, [found, *calls, call]
-
-    def file_share(self) -> tuple[Fields, Calls]:
-        fields, calls = self.file(page=0)
-        more, others = self.give(calls[-1]["arguments"][self.world.arguments["file"]])
+    def file_refund(self) -> tuple[Fields, Calls]:
+        (fields, calls), (more, others) = self.file(page=0), self.refund()
         return fields | more, [*calls, *others]
 
-    def give(self, file: str) -> tuple[Fields, Calls]:
-        """Return what tasks say of who gets a file, and the calls that give it to them."""
-        name, person, found = self.look_up()
-        access = next(self.turns["accesses"])
+    def share(self) -> tuple[Fields, Calls]:
+        file, fields, calls = self.find_file(next(self.pages["share"]))
+        reader, access = next(self.decks["people"]), next(self.turns["accesses"])
         code = self.world.codes["accesses"][access]
-        call = self.world.call("share_file", file=file, person=person, access=code)
-        return {"colleague": name, "access": access}, [found, call]
+        call = self.world.call("share_file", file=file, reader=reader, access=code)
+        return {**fields, "colleague": reader, "access": access}, [*calls, call]
 
 
 def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
@@ -157,7 +150,9 @@ def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
     days = [(month, day) for month in range(1, 13) for day in range(1, 29) if (month, day) not in DATES]
     rng.shuffle(days)
     early, late = ([day for day in days if (day[1] < 10) == is_early] for is_early in (True, False))
-    dates = [day for pair in zip(early, late, strict=False) for day in pair]  # of one figure and of two by turns
+    dates = [
+        day for pair in zip(early, late, strict=False) for day in pair
+    ]  # of one figure and of two by turns
     below = list(range(LOW + 1, world.limit * 3 // 4))
     above = list(range(world.limit * 2, world.limit * 4))
     for deck in (below, above):

@@ -93,11 +93,11 @@ class Office:
         require("folder", folder == WORLD["kinds"][WORLD["files"][file]["kind"]])
         return self._record("moved", file=file, folder=folder)
 
-    def share_file(self, file: str, person: str, access: str) -> Any:
+    def share_file(self, file: str, reader: str, access: str) -> Any:
         require("file", file in WORLD["files"])
-        require("person", person in WORLD["people"])
+        require("reader", reader in [entry["name"] for entry in WORLD["people"].values()])
         require("access", access in WORLD["accesses"].values())
-        return self._record("shared", file=file, person=person, access=access)
+        return self._record("shared", file=file, reader=reader, access=access)
 
     def _record(self, event: str, **values: str | int) -> Any:
         self._events[event].append(values)

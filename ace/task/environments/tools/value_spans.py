@@ -114,14 +114,14 @@ def _find_repeated(uses: Sequence[Use]) -> list[list[int]]:
         varying = [
             part for place, part in enumerate(own) if part.isalnum() and not (is_alike and place in fixed)
         ]
-        matches = [places for part in varying if (places := use.way.find_part(part))]
+        matches = [places for places in map(use.way.find_part, varying) if places]
         is_unclear = len(matches) == 1 and len(matches[0]) > 1 and _are_numbers(use.way, matches[0])
         found.append([] if is_unclear else _choose_nearest(matches))
     return found
 
 
 def _choose_nearest(matches: Sequence[Sequence[int]]) -> list[int]:
-    """Return one of the places of each match, so that they lie as close together as can be; else the first."""
+    """Return one place of each match, so that they lie as close together as can be; of equals the first."""
     choices = list(islice(product(*matches), _MOST_CHOICES))
     return list(min(choices, key=lambda places: max(places, default=0) - min(places, default=0)))
 
