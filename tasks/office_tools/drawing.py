@@ -27,7 +27,7 @@ TOOLS = {
     "ask_approval": ("order",),
     "refund": ("order", "amount", "approval"),
     "close_case": ("order", "code"),
-    "find_files": ("project", "page"),
+    "find_files": ("project", "kind", "page"),
     "move_file": ("file", "folder"),
     "share_file": ("file", "reader", "access"),
 }

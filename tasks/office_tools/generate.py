@@ -124,7 +124,10 @@ class Clerk:
         """Return the id of a file on a page, what tasks say of it, and the calls that find it."""
         world, project, kind = self.world, next(self.world.projects), next(self.turns["kinds"])
         file = world.add_files(project, kind, page)
-        calls = [world.call("find_files", project=project, page=each) for each in world.pages[: page + 1]]
+        calls = [
+            world.call("find_files", project=project, kind=kind, page=each)
+            for each in world.pages[: page + 1]
+        ]
         return file, {"project": project, "kind": kind}, calls
 
     def file(self, page: int | None = None) -> tuple[Fields, Calls]:

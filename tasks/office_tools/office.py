@@ -81,11 +81,13 @@ class Office:
         require("code", code in WORLD["causes"].values())
         return self._record("closed", order=order, code=code)
 
-    def find_files(self, project: str, page: str) -> Any:
-        found, size = find("files", "project", project), WORLD["page_size"]
+    def find_files(self, project: str, kind: str, page: str) -> Any:
+        files, size = find("files", "project", project), WORLD["page_size"]
+        require("kind", kind in WORLD["kinds"])
         require("page", page in WORLD["pages"])
         start = WORLD["pages"].index(page) * size
-        return found[start : start + size]
+        found = [{"id": file["id"]} for file in files[start : start + size] if file["kind"] == kind]
+        return found[0] if found else {"found": 0}
 
     def move_file(self, file: str, folder: str) -> Any:
         require("file", file in WORLD["files"])
@@ -131,12 +133,9 @@ def require(argument: str, fine: bool) -> None:
 
 
 def find(table: str, field: str, value: str) -> list[dict[str, str]]:
-    """Return the entries with a value, each with its id. Upper and lower case are the same.
-
-    The id comes last: a small model that looks for a kind goes on with what follows it.
-    """
+    """Return the entries with a value, each with its id. Upper and lower case are the same."""
     found = [
-        {**{name: text for name, text in entry.items() if name not in (field, "date")}, "id": key}
+        {"id": key, **{name: text for name, text in entry.items() if name not in (field, "date")}}
         for key, entry in WORLD[table].items()
         if entry[field].casefold() == value.casefold()
     ]
