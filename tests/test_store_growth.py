@@ -26,7 +26,8 @@ from ace.store.connection import ReaderPool
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.postgres_server import shared_server
 
-WHOLE = re.compile(r"\bSCAN (episodes|calls|memories|feedback|steps|episode_events|versions|operations)\b")
+GROWING = "runs|episodes|calls|memories|feedback|waiting_feedback|steps|episode_events|versions|operations"
+WHOLE = re.compile(rf"\bSCAN ({GROWING})\b")
 CALL = Call(
     Key(0, "s", "generator", "sha", 0), "online", "model", "said", usage=Usage(1, 90, 60, 20, 0.5, 0.25)
 )
@@ -59,10 +60,19 @@ def test_nothing_that_a_request_does_looks_at_every_row(tmp_path: Path) -> None:
             ),
             "feedback": lambda: store.add_feedback(AnswerFeedback("e", True)),
             "new feedback": lambda: store.feedback("t", after=1),
+            "new feedback on any task": lambda: store.feedback(after=1, limit=1),
+            "the newest feedback": store.newest_feedback,
+            "feedback that waits": lambda: store.feedback("t", unlearned=True, limit=500),
+            "feedback on any task that waits": lambda: store.feedback(after=1, unlearned=True),
+            "how much feedback waits": lambda: store.count_unlearned("t"),
             "an episode": lambda: store.episodes(ids=["e"]),
             "an agent's episode": lambda: store.open_episodes("e"),
             "a step": lambda: store.commit(
-                (Vote("a", helpful=1),), author="a", reason="r", run=run, step=(0, "online", {})
+                (Vote("a", helpful=1),),
+                author="a",
+                reason="r",
+                run=run,
+                step=(0, "online", {"feedback": [1]}),
             ),
             "how an episode began": lambda: store.episode_beginning("e"),
         }
