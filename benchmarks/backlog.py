@@ -1,17 +1,17 @@
 """What it takes to count and to read the feedback that waits, where ever more has been learned from.
 
     taskset -c 1 python benchmarks/backlog.py
-    taskset -c 1 python benchmarks/backlog.py --sqlite --name backlog_file
 
-One playbook gets 2,000, 20,000 and 200,000 rows of feedback, each with the step that learned from it, but for
-a few that wait. They are loaded in bulk, with checksums and seals, and `verify` goes over them at the end. A
-step's journal row is as long as that of a real one, and a run has 200 of them. Needs no model. A database of
-its own is PostgreSQL as it is found, with its own settings.
+A playbook in a file, and one on a server, gets 2,000, 20,000 and 200,000 rows of feedback, each with the step
+that learned from it, but for a few that wait. They are loaded in bulk, with checksums and seals, and `verify`
+goes over them at the end. A step's journal row is as long as that of a real one, and a run has 200 of them.
+Needs no model. The server is PostgreSQL as it is found, with its own settings.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,6 +28,8 @@ from benchmarks.traffic_gauges import read_server_version
 from benchmarks.traffic_rows import load_rows, refresh_statistics
 
 TASK = "backlog"
+_KINDS = ("file", "server")
+_ABOUT = "Milliseconds on the clock, medians; the database is on the same machine."
 _PER_RUN = 200  # pieces of feedback on the answers of one run
 _PAGE = 500  # rows that a learner reads together
 _RESULT = {
@@ -58,9 +60,7 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--waiting", type=int, default=20, help="of each load, spread evenly (default 20)")
     parser.add_argument("--most", type=int, default=10_000, help="more that wait in the end (default 10,000)")
     parser.add_argument("--repeats", type=int, default=25)
-    parser.add_argument("--sqlite", action="store_true", help="a file in place of a server")
-    parser.add_argument("--place", default="", help="an empty playbook on a server of yours")
-    parser.add_argument("--name", default="backlog", help="of the page (default backlog)")
+    parser.add_argument("--kinds", nargs="+", choices=_KINDS, default=_KINDS)
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser.parse_args(words)
 
@@ -68,20 +68,28 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
 def measure(options: argparse.Namespace, words: Sequence[str]) -> str:
     """Measure at each size, write the page, and return it."""
     record = describe_measurement("backlog.py", words, "no model")
-    shares: list[dict[str, Any]] = []
-    with open_place(options) as (place, _), Store.open(place, timeout=600) as store:
-        record["database"] = read_server_version(place)
-        there = 0
-        for rows in sorted(options.rows):
-            new = rows - there
-            load_feedback(store, place, new, each_waits=max(1, new // options.waiting))
-            there = rows
-            shares.append({"rows": there, **measure_share(store, options.repeats)})
-        load_feedback(store, place, options.most, each_waits=1)
-        shares.append({"rows": there + options.most, **measure_share(store, options.repeats)})
-        record["problems"] = [str(problem) for problem in store.verify()]
-    record["shares"] = shares
-    return write_result(options.out, options.name, record, [render(record)])
+    record["kinds"] = []
+    for kind in options.kinds:
+        where = argparse.Namespace(place="", sqlite=kind == "file")
+        with open_place(where) as (place, _), Store.open(place, timeout=600) as store:
+            shares = list(measure_shares(store, place, options))
+            problems = [str(problem) for problem in store.verify()]
+            figures = {"database": read_server_version(place), "shares": shares, "problems": problems}
+            record["kinds"].append(figures)
+    record["load"] = os.getloadavg()[0]
+    return write_result(options.out, "backlog", record, [_ABOUT, *map(render, record["kinds"])])
+
+
+def measure_shares(store: Store, place: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Load what is missing of each size, and yield its figures; then those with a long backlog."""
+    there = 0
+    for rows in sorted(options.rows):
+        new = rows - there
+        load_feedback(store, place, new, each_waits=max(1, new // options.waiting))
+        there = rows
+        yield {"rows": there, **measure_share(store, options.repeats)}
+    load_feedback(store, place, options.most, each_waits=1)
+    yield {"rows": there + options.most, **measure_share(store, options.repeats)}
 
 
 def load_feedback(store: Store, place: str, count: int, each_waits: int) -> None:
@@ -145,20 +153,19 @@ def measure_share(store: Store, repeats: int) -> dict[str, Any]:
     return {"waiting": waiting, **figures}
 
 
-def render(record: dict[str, Any]) -> str:
-    """Return the table of a page."""
-    where = f"{record['database']} with its own settings, on the same machine"
+def render(figures: dict[str, Any]) -> str:
+    """Return the table of one database."""
     lines = [
-        f"{where}. Milliseconds on the clock, medians. `verify` found {len(record['problems'])} problems.",
+        f"## {figures['database']}",
         "",
         "| feedback there | of it waits | `count_unlearned` | `feedback(unlearned=True)`, all | the first 500"
         " | a look for what is new | `add_feedback` | a step that learned from one |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for share in record["shares"]:
-        figures = (f"{share[name]:.2f}" for name in ("count", "all", "page", "new", "say", "learn"))
-        lines.append(f"| {share['rows']:,} | {share['waiting']:,} | {' | '.join(figures)} |")
-    return "\n".join(lines)
+    for share in figures["shares"]:
+        times = (f"{share[name]:.2f}" for name in ("count", "all", "page", "new", "say", "learn"))
+        lines.append(f"| {share['rows']:,} | {share['waiting']:,} | {' | '.join(times)} |")
+    return "\n".join([*lines, "", f"`verify` found {len(figures['problems'])} problems."])
 
 
 if __name__ == "__main__":

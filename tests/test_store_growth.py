@@ -89,6 +89,28 @@ def test_nothing_that_a_request_does_looks_at_every_row(tmp_path: Path) -> None:
                     assert not WHOLE.search(steps), f"{name}: {statement}: {steps}"
 
 
+def test_on_a_server_what_waits_is_found_by_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where tables are small, it reads them whole all the same: unless it is told not to."""
+    with Store.open(shared_server().address()) as store:
+        run = store.start_run("online", "t", {})
+        store.commit((), author="a", reason="r", run=run, episodes=[make_episode("e")])
+        for _ in range(3):
+            store.add_feedback(AnswerFeedback("e", True))
+        db: Any = store._db
+        asked: list[tuple[str, Any]] = []
+        run_sql = db._run
+        monkeypatch.setattr(db, "_run", lambda *call: asked.append(call) or run_sql(*call))
+        assert store.count_unlearned("t") == 3
+        assert len(store.feedback("t", unlearned=True, limit=500)) == 3
+        assert len(store.feedback("t", after=1, limit=500)) == 2
+        questions = [(sql, values) for sql, values in asked if sql.startswith("SELECT")]
+        assert len(questions) == 4
+        db.session.execute("SET enable_seqscan = off")
+        for sql, values in questions:
+            plan = "\n".join(line for (line,) in db.session.execute(f"EXPLAIN {sql}", values))
+            assert "Index" in plan and "Seq Scan" not in plan, f"{sql}: {plan}"
+
+
 def test_memories_at_a_time_are_those_that_hold_then(store: Store) -> None:
     for day, value in ((1, "one"), (5, "two"), (9, "three")):
         store.remember("tone", value, user="ann", since=f"2026-03-0{day}", expires=f"2026-03-{day + 9:02}")
