@@ -29,7 +29,7 @@ from benchmarks.traffic_rows import load_rows, refresh_statistics
 
 TASK = "backlog"
 _KINDS = ("file", "server")
-_ABOUT = "Milliseconds on the clock, medians; the database is on the same machine."
+_ABOUT = "Milliseconds on the clock, medians; the database is on the same machine, whose load was {:.1f}."
 _PER_RUN = 200  # pieces of feedback on the answers of one run
 _PAGE = 500  # rows that a learner reads together
 _RESULT = {
@@ -77,7 +77,9 @@ def measure(options: argparse.Namespace, words: Sequence[str]) -> str:
             figures = {"database": read_server_version(place), "shares": shares, "problems": problems}
             record["kinds"].append(figures)
     record["load"] = os.getloadavg()[0]
-    return write_result(options.out, "backlog", record, [_ABOUT, *map(render, record["kinds"])])
+    return write_result(
+        options.out, "backlog", record, [_ABOUT.format(record["load"]), *map(render, record["kinds"])]
+    )
 
 
 def measure_shares(store: Store, place: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
