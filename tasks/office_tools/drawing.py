@@ -73,7 +73,7 @@ class World:
         self.time, self.time_rule = self.draw("times")
 
     def _draw_codes(self) -> None:
-        numbers, form = self.rng.sample(range(3, 60), len(self.arguments)), self.draw("errors")
+        numbers, form = self.rng.sample(range(103, 160), len(self.arguments)), self.draw("errors")
         self.errors = {
             role: form.format(number=number, argument=name)
             for (role, name), number in zip(self.arguments.items(), numbers, strict=True)

@@ -45,7 +45,7 @@ world = "office:Office"
 
 [solver]
 kind = "tools"
-steps = 8
+steps = 9
 
 [data]
 train = "train.jsonl"
