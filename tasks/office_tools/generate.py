@@ -152,10 +152,11 @@ def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
     rng = world.rng
     days = [(month, day) for month in range(1, 13) for day in range(1, 29) if (month, day) not in DATES]
     rng.shuffle(days)
-    early, late = ([day for day in days if (day[1] < 10) == is_early] for is_early in (True, False))
-    dates = [
-        day for pair in zip(early, late, strict=False) for day in pair
-    ]  # of one figure and of two by turns
+    short = [(month, day) for month, day in days if day < 10]
+    long = [(month, day) for month, day in days if day >= 10]
+    dates = list[tuple[int, int]]()  # every kind of task has days of one figure and of two, first and last
+    for number, pair in enumerate(zip(short, long, strict=False)):
+        dates += pair if number % 2 else pair[::-1]
     below = list(range(LOW + 1, world.limit * 3 // 4))
     above = list(range(world.limit * 2, world.limit * 4))
     for deck in (below, above):
