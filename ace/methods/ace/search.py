@@ -26,6 +26,7 @@ from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bulle
 from ace.runs.records import Proposal, Reason
 from ace.safety.copied import makes_claim
 from ace.safety.injection import find_suspicion
+from ace.safety.secrets import hide_secrets
 from ace.settings import Profile
 from ace.task.team import Reader
 from ace.task.types import Attempt, Sample
@@ -263,7 +264,11 @@ class Search:
         questions += [other.sample.question for other in self.similar]
         texts = collect_trial_texts(self.trial, questions)
         flaws: list[str] = []
-        for draft in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
+        for written in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
+            # What is proven is what will be stored: a lesson may say nothing once its secret is hidden.
+            draft = written.model_copy(update={"content": hide_secrets(written.content)})
+            if draft.content != written.content:
+                flaws.append(f"a text of which a part looks like a secret, and is hidden: {draft.content}")
             flaw = texts.find_flaw(draft.content) if draft.content else ""
             if flaw == PRIVATE:
                 flaws.append(f"a text that {flaw}")
