@@ -257,7 +257,7 @@ def evaluate(
     """
     options = _checked_settings(Command.EVAL, settings)
     task = _read_task(task)
-    with _connect_roles(model, caps, options.workers) as team, _hold_store(store) as opened:
+    with _connect_roles(model, caps, options.workers) as team, _hold_store(store, create=True) as opened:
         return loop.evaluate(task, opened, team, options, progress=progress, version=version)
 
 

@@ -21,7 +21,9 @@ def read_text(file: Path, *, exact: bool = False, errors: str = "strict") -> str
     """
     obstacle = find_obstacle(file)
     if obstacle:
-        raise InputError(f"cannot read {file}: {obstacle}.", hint="Give a file.")
+        inside = file / "SKILL.md"
+        hint = f"Give the file in it: {inside}." if inside.is_file() else "Give a file."
+        raise InputError(f"cannot read {file}: {obstacle}.", hint=hint)
     try:
         data = file.read_bytes()
     except OSError as error:
