@@ -256,8 +256,7 @@ class Settings:
     ) -> Settings:
         """Return the settings of one command: `values`, and its defaults for the rest.
 
-        `beside` names what else the caller takes, for the advice on a misspelt name, and `caller` is what
-        errors call it, where that is not the command.
+        `beside` names what else the caller takes, for advice, and `caller` is what errors call it.
         Raises InputError for a name that the command does not take, and for a value out of bounds.
         """
         taken = {setting.name: setting for setting in settings_of(command)}
@@ -395,8 +394,6 @@ def _unknown_setting(command: str, name: str, taken: Collection[str]) -> InputEr
     close = get_close_matches(name, taken, n=1) or get_close_matches(name, everywhere, n=1)
     if name in everywhere:
         hint = f"It is for {' and '.join(everywhere[name].about.commands)}."
-    elif close:
-        hint = f"Did you mean {close[0]}?"
     else:
-        hint = f"There are: {', '.join(taken)}."
+        hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(taken)}."
     return InputError(f"`{command}` takes no setting {name!r}.", hint=hint)

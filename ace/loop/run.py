@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from threading import Event
 
 from ace.agent import connect_agent
-from ace.errors import CapReached, StoreConflict, StoreError
+from ace.errors import CapReached, StoreConflict, StoreError, describe_error
+from ace.llm.faults import hide
 from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts
@@ -368,7 +369,7 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
             # What ended the run must not be hidden by a file that is locked as well.
             with suppress(StoreError):
                 if status == "failed":
-                    close_failed(run_id, store, models, error)
+                    close_failed(run_id, store, models, hide(describe_error(error)))
                 else:
                     store.finish_run(run_id, status, None)
             raise

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ace.errors import InputError, describe_error
-from ace.llm.faults import hide
+from ace.errors import InputError
 from ace.llm.role_models import RoleModels
 from ace.runs.report import Report
 from ace.settings import REMOVED, Settings
@@ -42,8 +41,8 @@ def open_record(kind: str, task: Task, store: Store, config: Mapping[str, Any], 
     return number
 
 
-def close_failed(number: int, store: Store, models: RoleModels, error: BaseException) -> None:
-    """Write down that an error ended a run, with its words: they are the report's `stopped`.
+def close_failed(number: int, store: Store, models: RoleModels, why: str) -> None:
+    """Write down that an error ended a run, and `why`, without secrets: it is the report's `stopped`.
 
     Scores and lessons of a run that failed are in its journal only. Raises StoreError.
     """
@@ -62,7 +61,7 @@ def close_failed(number: int, store: Store, models: RoleModels, error: BaseExcep
         usage=store.usage_since(number).usage,
         run=number,
         selected=store.head().number,
-        stopped=hide(describe_error(error)),
+        stopped=why,
     )
     store.finish_run(number, "failed", report.to_json())
 

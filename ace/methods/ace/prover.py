@@ -20,7 +20,6 @@ from ace.methods.ace.composed import ComposedGuard
 from ace.methods.ace.pool import Pool
 from ace.methods.ace.proof import Proof
 from ace.methods.grades import grade, is_better, is_worse
-from ace.methods.guard import hide_in_delta
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import apply
 from ace.playbook.model import Delta, Playbook
@@ -100,7 +99,7 @@ class Prover:
         chance, and waits for one otherwise. What is vouched for, since right answers say it, is confirmed
         by a witness alone. Samples that are `known` to the delta are no witnesses.
         """
-        candidate, rejections = apply(self.playbook, hide_in_delta(delta))
+        candidate, rejections = apply(self.playbook, delta)
         if len(rejections) == len(delta):
             why = rejections[0].reason if rejections else "it holds no operation"
             return Proof(False, f"nothing of it applies: {why}", reason=Reason.NOTHING_APPLIES)
@@ -145,7 +144,7 @@ class Prover:
 
     def screen(self, delta: Delta) -> Proof:
         """Return whether the own sample is right with a delta that another sample of the batch has proven."""
-        candidate, _ = apply(self.playbook, hide_in_delta(delta))
+        candidate, _ = apply(self.playbook, delta)
         own, trial = self.trial.sample, self.bench.solve(self.trial.sample, candidate)
         if is_better(trial, self.base):
             why = f"proven by another sample, right with it: {own.id}"
