@@ -148,8 +148,8 @@ class BackgroundLearner:
         store, name = self._run.store, self._run.task.name
         early, self._early = self._early, []
         yield from early
-        is_first = self._last_number is None  # then all steps of the playbook are gone over
-        newest = store.newest_feedback() if is_first else 0
+        is_first = self._last_number is None
+        newest = store.newest_feedback()  # of any task: what others get is not gone over again
         last = self._last_number or 0
         while page := store.feedback(name, after=last, unlearned=is_first, limit=_PAGE):
             last = page[-1].number

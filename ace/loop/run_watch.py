@@ -20,8 +20,6 @@ from ace.store import Store
 from ace.store.process_mark import ProcessState, check_process
 
 _SERVED = ("online", "agent")  # kinds of runs whose answers may get feedback
-_COUNTS = 1.0  # seconds at least between two counts of the feedback that waits
-_REST = 20.0  # times as long as it took, a count waits for the next
 
 
 class RunState(StrEnum):
@@ -101,8 +99,6 @@ class RunWatch:
     _phases: dict[str, PhaseProgress] = field(default_factory=dict)
     _left: TimeLeft = field(default_factory=TimeLeft)
     _lessons: LessonFold = field(default_factory=LessonFold)
-    _backlog: int = 0
-    _count_again: float = 0.0  # when, by the clock that never jumps
 
     def look(self) -> RunLook:
         """Return how the run stands now.
@@ -137,7 +133,7 @@ class RunWatch:
             silence=max(0.0, now - max(calls.last, began)),
             process=process,
             leader=self.store.find_leader(run.task) if is_served else "",
-            backlog=self._count_backlog(run.task) if is_served else 0,
+            backlog=self.store.count_unlearned(run.task) if is_served else 0,
         )
 
     def _take(self, step: StepRecord, totals: dict[str, int]) -> list[ProvenLesson]:
@@ -160,15 +156,3 @@ class RunWatch:
             self._left.observe(name, progress.done, progress.total, step.started + step.seconds)
         self._step = step.number
         return lessons
-
-    def _count_backlog(self, task: str) -> int:
-        """Return how much feedback on a task nobody has learned from. It is counted anew now and then.
-
-        All steps of the playbook are gone over for it, which takes longer the more there are.
-        """
-        began = time.monotonic()
-        if began >= self._count_again:
-            self._backlog = self.store.count_unlearned(task)
-            ended = time.monotonic()
-            self._count_again = ended + max(_COUNTS, _REST * (ended - began))
-        return self._backlog
