@@ -13,15 +13,15 @@ from enum import StrEnum
 
 from ace.playbook.model import Playbook
 from ace.runs.proven_lessons import LessonFold, ProvenLesson
-from ace.runs.records import CallTotals, Run
+from ace.runs.records import CallTotals, Run, Setback
 from ace.runs.steps import StepRecord, read_journal
 from ace.runs.time_left import TimeEstimate, TimeLeft, plan_run
 from ace.store import Store
 from ace.store.process_mark import ProcessState, check_process
 
 _SERVED = ("online", "agent")  # kinds of runs whose answers may get feedback
-_COUNTS = 1.0  # seconds at least between two counts of the feedback that waits
-_REST = 20.0  # times as long as it took, a count waits for the next
+_COUNTS = 1.0  # seconds at least between two looks at the feedback that waits
+_REST = 20.0  # times as long as it took, a look waits for the next
 
 
 class RunState(StrEnum):
@@ -85,6 +85,11 @@ class RunLook:
     backlog: int
     """How much feedback on its task nobody has learned from yet, whoever took it."""
 
+    setbacks: tuple[Setback, ...]
+    """Where learning from feedback on its task failed since the look before, in whichever run; at first the
+    newest one.
+    """
+
 
 @dataclass(slots=True)
 class RunWatch:
@@ -102,6 +107,7 @@ class RunWatch:
     _left: TimeLeft = field(default_factory=TimeLeft)
     _lessons: LessonFold = field(default_factory=LessonFold)
     _backlog: int = 0
+    _setback: tuple[int, int] | None = None  # run and step of the newest; None before the first look
     _count_again: float = 0.0  # when, by the clock that never jumps
 
     def look(self) -> RunLook:
@@ -124,6 +130,7 @@ class RunWatch:
         if state is RunState.RUNNING:
             state = _ENDED.get(process, state)
         is_served = run.kind in _SERVED
+        setbacks = self._look_at_feedback(run.task) if is_served else ()
         now = time.time()
         began = datetime.fromisoformat(run.started).timestamp()
         return RunLook(
@@ -137,7 +144,8 @@ class RunWatch:
             silence=max(0.0, now - max(calls.last, began)),
             process=process,
             leader=self.store.find_leader(run.task) if is_served else "",
-            backlog=self._count_backlog(run.task) if is_served else 0,
+            backlog=self._backlog,
+            setbacks=setbacks,
         )
 
     def _take(self, step: StepRecord, totals: dict[str, int]) -> list[ProvenLesson]:
@@ -161,14 +169,22 @@ class RunWatch:
         self._step = step.number
         return lessons
 
-    def _count_backlog(self, task: str) -> int:
-        """Return how much feedback on a task nobody has learned from. It is counted anew now and then.
+    def _look_at_feedback(self, task: str) -> tuple[Setback, ...]:
+        """Count the feedback on a task that nobody has learned from, and return the setbacks that are new.
 
-        All steps of the playbook are gone over for it, which takes longer the more there are.
+        All that is done now and then: whole journals are gone over for it, which takes longer the longer they
+        are.
         """
         began = time.monotonic()
-        if began >= self._count_again:
-            self._backlog = self.store.count_unlearned(task)
-            ended = time.monotonic()
-            self._count_again = ended + max(_COUNTS, _REST * (ended - began))
-        return self._backlog
+        if began < self._count_again:
+            return ()
+        self._backlog = self.store.count_unlearned(task)
+        setbacks = self.store.setbacks(task, since=self.number)
+        if self._setback is None:
+            news = setbacks[-1:] if self._backlog else []
+        else:
+            news = [setback for setback in setbacks if (setback.run, setback.step) > self._setback]
+        self._setback = (setbacks[-1].run, setbacks[-1].step) if setbacks else (0, 0)
+        ended = time.monotonic()
+        self._count_again = ended + max(_COUNTS, _REST * (ended - began))
+        return tuple(news)

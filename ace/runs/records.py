@@ -55,6 +55,7 @@ class Reason(StrEnum):
     RETIRED = "retired"  # the evidence no longer supports the bullet
     CONTRADICTED = "contradicted"  # another bullet says the opposite and won
     CONTESTED = "contested"  # another bullet says the opposite and nothing decided
+    SET_ASIDE = "set_aside"  # learning from this feedback failed several times
     UNKNOWN = "unknown"  # stored before reasons were
 
 
@@ -230,6 +231,29 @@ class AnswerFeedback:
     def alternatives(self) -> tuple[str, ...]:
         """Return the right answers, of which one is enough: none, one or several."""
         return tuple(filter(str.strip, self.expected.split(ALTERNATIVE)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setback:
+    """Report that learning from a piece of feedback failed, or that it was set aside for that."""
+
+    run: int
+    """The run that it befell, or that set the feedback aside."""
+
+    step: int
+    """The number of its record in the journal of the run."""
+
+    feedback: int
+    """The number of the feedback."""
+
+    error: str
+    """Why, for people."""
+
+    counts: bool
+    """Whether it speaks against the feedback: not where a model was out of reach, as far as one can tell."""
+
+    set_aside: bool
+    """Whether the feedback is not learned from any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ from ace.runs.records import (
     Run,
     RunStatus,
     RunSummary,
+    Setback,
     Step,
 )
-from ace.store import checked_rows, episode_events, episode_rows
+from ace.store import checked_rows, episode_events, episode_rows, setback_rows
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
@@ -44,6 +45,7 @@ FROM feedback WHERE id > ? AND (CAST(? AS TEXT) IS NULL OR run IN (SELECT id FRO
 # The payload of a step names the feedback that was learned from.
 _UNLEARNED = """AND id IN (SELECT id FROM feedback
 EXCEPT SELECT CAST(value AS BIGINT) FROM steps, json_each(steps.payload, '$.feedback'))"""
+_NO_RUN = 2**62  # more runs than there will be
 _QUESTIONS = """SELECT sample_id, question FROM episodes
 WHERE run = :run AND sample_id IN (SELECT value FROM json_each(:samples))"""
 
@@ -60,8 +62,9 @@ class RunStore(CallStore):
         """Be the only one that learns from the feedback on a task, on the branch, until the block ends.
 
         Without a task, be the only learner on the branch of a server; a file on a machine is shared without
-        it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the server raises
-        LeadLost where the connection was lost and somebody else leads in its place, or has led the task.
+        it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the playbook raises
+        LeadLost where somebody else leads in its place, or has led the task: because the connection was lost,
+        or because this process gave no sign of life for some seconds.
         """
         return self._db.lead(self.path, self.branch_name, task)
 
@@ -243,6 +246,19 @@ class RunStore(CallStore):
         with self._reading() as db:
             (count,) = db.execute(sql, [0, task, task]).fetchone()
         return int(count)
+
+    def setbacks(self, task: str, *, since: int = _NO_RUN) -> list[Setback]:
+        """Return where learning from feedback on a task failed, oldest first, in runs that did not end well.
+
+        From run `since` on those of every run are among them, and what was set aside.
+        """
+        with self._reading() as db:
+            return setback_rows.read_setbacks(db, task, since)
+
+    def learned_since_set_aside(self, task: str) -> bool:
+        """Tell whether feedback on a task was learned from since some was set aside; True where none was."""
+        with self._reading() as db:
+            return setback_rows.check_learned_since(db, task)
 
     def open_episodes(self, episode: str | None = None) -> dict[str, list[EpisodeEvent]]:
         """Return the events of the episodes of somebody else's agent that have not ended, by episode.

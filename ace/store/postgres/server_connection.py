@@ -15,13 +15,15 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreError, StoreUnreachable, StoreUnwritable
 from ace.store.integrity import seals
+from ace.store.lead_signs import give_signs
 from ace.store.postgres import server_lead, server_session, server_tables
 from ace.store.postgres.dialect import escape_value, join_inserts, translate
 from ace.store.postgres.server_errors import describe, is_lost, typed_errors
@@ -96,6 +98,7 @@ class ServerConnection:
         self._number = 0  # of the last transaction that wrote
         self._trace: Callable[[str], object] | None = None
         self._leads: list[Lead] = []  # what this connection is the learner of
+        self._busy = RLock()  # held in a transaction, in which no other thread gives a sign of life
         self._hears = False  # of news
         self._has_news = False  # a branch has a new head in this transaction
         self._raw: psycopg.Connection[Any]
@@ -222,7 +225,7 @@ class ServerConnection:
 
         An error of the connection becomes StoreUnreachable, whose detail `again` is set.
         """
-        with typed_errors(place):
+        with self._busy, typed_errors(place):
             self._connect_again()
             try:
                 with self._raw.pipeline():
@@ -284,6 +287,8 @@ class ServerConnection:
         self.losses += 1
         self._hears = False
         try:
+            if self._leads:
+                server_session.bound_silence(self._raw, leads=True)
             for lead in self._leads:
                 server_lead.resume_lead(self, self.address, lead)
         except BaseException:
@@ -338,20 +343,41 @@ class ServerConnection:
         """Be the only learner on a branch, or of a task on it, until the block ends.
 
         Raises StoreBusy, which says who is. What is done inside the block raises LeadLost where the
-        connection was lost and somebody else has begun to lead; nothing is written then.
+        connection was lost and somebody else has begun to lead; nothing is written then. The server ends the
+        connection where this process gives no sign of life for some seconds.
         """
         with typed_errors(place):
             self._connect_again()
             lead = server_lead.take_lead(self, place, branch, task)
             self._flush()  # else a crash of the server could lose the number of its term
+            server_session.bound_silence(self._raw, leads=True)
         self._leads.append(lead)
         try:
-            yield
+            with give_signs(self._give_sign):
+                yield
         finally:
             self._leads.remove(lead)
             if not self._raw.closed:  # a lost connection leads nothing
                 with typed_errors(place):
                     server_lead.leave_lead(self, place, lead)
+                    if not self._leads:
+                        server_session.bound_silence(self._raw, leads=False)
+
+    def _give_sign(self) -> None:
+        """Send the server a sign of life from another thread, unless a transaction does so by itself.
+
+        A connection that is lost is left to the next transaction.
+        """
+        import psycopg
+
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            if not self._raw.closed:
+                with suppress(psycopg.Error):
+                    self._raw.execute("SELECT 1")
+        finally:
+            self._busy.release()
 
     def find_leader(self, place: ServerAddress, branch: str, task: str) -> str:
         """Return who learns from the feedback on a task, for people; "" for nobody."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreError, StoreUnwritable
+from ace.store.lead_signs import SILENCE
 from ace.store.postgres import server_tables
 from ace.store.postgres.dialect import restore_text, translate
 from ace.store.postgres.server_errors import describe, spell_rights
@@ -29,6 +30,10 @@ _SESSION = """SELECT set_config('search_path', '"' || ? || '"', FALSE),
     set_config('tcp_keepalives_idle', ?, FALSE), set_config('tcp_keepalives_interval', ?, FALSE),
     set_config('tcp_keepalives_count', ?, FALSE), set_config('tcp_user_timeout', ?, FALSE),
     set_config('synchronous_commit', 'off', FALSE)"""
+# A session that leads gives signs of life; between the statements of a transaction it may take longer.
+_SILENT_LEADER = (round(1000 * SILENCE), round(1000 * SILENCE) + 2000)
+_BOUND = """SELECT set_config('idle_session_timeout', %s, FALSE),
+    set_config('idle_in_transaction_session_timeout', %s, FALSE)"""
 _RIGHTS = """SELECT current_user, bool_and(
     has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
     AND (relname NOT IN ('branches', 'runs', 'seals', 'bullets', 'writers')
@@ -72,6 +77,17 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
         raw.close()
         raise
     return raw, "on" if durable == "off" else durable
+
+
+def bound_silence(raw: psycopg.Connection[Any], *, leads: bool) -> None:
+    """Have the server end a session that `leads` when it is silent for some seconds, with its locks.
+
+    One that does not lead may be silent as long as it likes, but not inside a transaction.
+    """
+    between, inside = _SILENT_LEADER
+    raw.execute(_BOUND, [str(between), str(inside if leads else _IDLE)])
+    if not leads:
+        raw.execute("RESET idle_session_timeout")
 
 
 def check_server(raw: psycopg.Connection[Any], address: ServerAddress) -> None:
