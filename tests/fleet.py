@@ -66,6 +66,14 @@ class Member:
     def go_on(self) -> None:
         os.kill(self.process.pid, signal.SIGCONT)
 
+    def __enter__(self) -> Member:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave no process behind: one that is stopped cannot be ended in order."""
+        if self.process.is_alive():
+            self.kill()
+
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.join()

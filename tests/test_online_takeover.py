@@ -19,6 +19,7 @@ from ace.loop.run_watch import RunWatch
 from ace.playbook import Vote
 from ace.runs.records import Reason
 from ace.store import Store, file_lead, lead_signs
+from ace.store.postgres import server_lead
 from tests.fleet import OPTIONS, Member, list_learned, wait_until
 from tests.world import LESSON, SECRET, colour_of, says, team, world
 
@@ -33,9 +34,10 @@ def test_a_leader_that_is_stopped_is_replaced_and_writes_nothing_when_it_goes_on
     place: Path | str, tmp_path: Path
 ) -> None:
     """In the middle of a step. The other one has learned from the same feedback meanwhile."""
-    members = [Member(place, tmp_path / name) for name in ("a", "b", "c")]
-    first, *others = members
-    with Store.open(place) as store:
+    with ExitStack() as stack:
+        members = [stack.enter_context(Member(place, tmp_path / name)) for name in ("a", "b", "c")]
+        first, *others = members
+        store = stack.enter_context(Store.open(place))
         (first.folder / "hold").touch()
         others[0].judge(others[0].ask("red")[1], "red")
         wait_until((first.folder / "asked").exists)
@@ -106,6 +108,37 @@ def test_who_took_the_lead_of_a_file_is_the_only_one_that_reads_and_writes_as_it
         assert third.find_leader(TASK) == ""
         with first.lead(TASK):
             first.commit((), **BY)
+
+
+def test_whoever_asks_for_the_lead_ends_a_silent_session_where_the_servers_timer_does_not_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It stops with the last message of each transaction, until there is another one."""
+    monkeypatch.setattr(server_lead, "SILENCE", -0.5)
+    address = shared_server().address()
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(Store.open(address)) for _ in range(2))
+        with silent(monkeypatch), first.lead(TASK):
+            first.commit((Vote("a", 1),), **BY)
+            lead_at_last(second, stack)
+            second.commit((Vote("a", 1),), **BY)
+            for _ in range(2):
+                with pytest.raises(LeadLost, match="learns on branch main"):
+                    first.head()
+
+
+def test_a_session_leads_under_a_timer_that_ends_with_the_lead() -> None:
+    with Store.open(shared_server().address()) as store:
+        db: Any = store._db
+
+        def read() -> list[str]:
+            names = ("idle_session_timeout", "idle_in_transaction_session_timeout")
+            return [db.execute(f"SHOW {name}").fetchone()[0] for name in names]
+
+        before = read()
+        with store.lead(TASK), store.lead("another"):
+            assert read() == ["6s", "8s"]
+        assert read() == before == ["0", "5min"]
 
 
 def test_a_leader_that_gives_signs_of_life_or_is_of_an_earlier_release_keeps_the_lead(

@@ -230,6 +230,8 @@ class ServerConnection:
             try:
                 with self._raw.pipeline():
                     yield
+                if self._leads:
+                    self._give_sign()  # a pipeline's last message stops the server's timer of silence
             except BaseException as error:
                 if is_lost(error) or self._raw.closed:
                     self._raw.close()

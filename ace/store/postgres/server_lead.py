@@ -2,25 +2,33 @@
 
 A run learns alone on its branch. Whoever learns from feedback leads one task on a branch, and shares the
 branch with the leaders of other tasks, but not with such a run. A session that ends lets go of its locks,
-however it ends. Each leader of a task has a number, its term, one more than that of the leader before. So a
-leader whose connection was lost can tell whether somebody has led since.
+however it ends; the session of a process that hangs is ended by the server or, where its timer does not run,
+by whoever asks for the lead. Each leader of a task has a number, its term, one more than that of the leader
+before. So a leader whose connection was lost can tell whether somebody has led since.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC
 
 from ace.errors import LeadLost, StoreBusy
+from ace.store.lead_signs import SILENCE
 from ace.store.postgres.server_session import lock_key
 from ace.store.store_database import ServerAddress, Sql
 
-_HOLDER = """SELECT coalesce(nullif(application_name, ''), 'Another program'),
-    coalesce(host(client_addr), 'its machine'), backend_start, usename
-FROM pg_locks JOIN pg_stat_activity USING (pid)
+_HOLDERS = """FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted
-    AND (mode = 'ExclusiveLock' OR CAST(? AS TEXT) = '')"""
+    AND classid::bigint = ? AND objid::bigint = ? AND objsubid = 1 AND granted"""
+_HOLDER = f"""SELECT coalesce(nullif(application_name, ''), 'Another program'),
+    coalesce(host(client_addr), 'its machine'), backend_start, usename
+{_HOLDERS} AND (mode = 'ExclusiveLock' OR CAST(? AS TEXT) = '')"""
+# What the server is at does not count, unless it waits for the other end to read.
+_END_SILENT = f"""SELECT pg_terminate_backend(pid, 1000)
+{_HOLDERS} AND (state <> 'active' OR wait_event = 'ClientWrite')
+    AND clock_timestamp() - state_change > ? * INTERVAL '1 second'"""
+_LONGER = 1.0  # seconds that the server's own timer gets before somebody else looks
 _BEGIN_TERM = """INSERT INTO writers VALUES (?, 1, now())
 ON CONFLICT (id) DO UPDATE SET number = writers.number + 1, seen = excluded.seen RETURNING number"""
 
@@ -85,8 +93,7 @@ def find_leader(db: Sql, address: ServerAddress, branch: str, task: str) -> str:
     Without a task it is anybody who learns on the branch.
     """
     for key in _find_keys(address, branch, task)[::-1]:
-        unsigned = key % (1 << 64)
-        row = db.execute(_HOLDER, [unsigned >> 32, unsigned & 0xFFFFFFFF, task]).fetchone()
+        row = db.execute(_HOLDER, [*_split_key(key), task]).fetchone()
         if row is None:
             continue
         program, machine, began, role = row
@@ -98,23 +105,51 @@ def find_leader(db: Sql, address: ServerAddress, branch: str, task: str) -> str:
 
 def _take_locks(db: Sql, address: ServerAddress, lead: Lead) -> None:
     """Take the locks of a lead, or none of them. Raises StoreBusy, which says who has them."""
-    branch_key, task_key = _find_keys(address, lead.branch, lead.task)
-    free = True
-    if lead.task:  # first: who waits for the lead of a task must not get in the way of a run
-        (free,) = db.execute("SELECT pg_try_advisory_lock(?)", [task_key]).fetchone()
-    if free:
-        shared = "_shared" if lead.task else ""
-        (free,) = db.execute(f"SELECT pg_try_advisory_lock{shared}(?)", [branch_key]).fetchone()
-        if free:
-            return
-        if lead.task:
-            db.execute("SELECT pg_advisory_unlock(?)", [task_key])
+    taken = _try_locks(db, address, lead)
+    if taken is not None and _end_silent(db, taken):
+        taken = _try_locks(db, address, lead)
+    if taken is None:
+        return
     who = find_leader(db, address, lead.branch, lead.task) or "Somebody else"
     raise StoreBusy(
         f"{who} learns on branch {lead.branch} of {address} already.",
         hint="Wait until it is done, or learn on another branch. What was reported is kept for it.",
         path=str(address),
     )
+
+
+def _try_locks(db: Sql, address: ServerAddress, lead: Lead) -> int | None:
+    """Take the locks of a lead, or none of them; return the number of the first that somebody else has."""
+    branch_key, task_key = _find_keys(address, lead.branch, lead.task)
+    if lead.task:  # first: who waits for the lead of a task must not get in the way of a run
+        (free,) = db.execute("SELECT pg_try_advisory_lock(?)", [task_key]).fetchone()
+        if not free:
+            return task_key
+    shared = "_shared" if lead.task else ""
+    (free,) = db.execute(f"SELECT pg_try_advisory_lock{shared}(?)", [branch_key]).fetchone()
+    if free:
+        return None
+    if lead.task:
+        db.execute("SELECT pg_advisory_unlock(?)", [task_key])
+    return branch_key
+
+
+def _end_silent(db: Sql, key: int) -> bool:
+    """End the sessions that have a lock and give no sign of life; return whether there were any.
+
+    Those of another role stay, if this one may not end them.
+    """
+    from psycopg.errors import InsufficientPrivilege
+
+    with suppress(InsufficientPrivilege):
+        return bool(db.execute(_END_SILENT, [*_split_key(key), SILENCE + _LONGER]).fetchall())
+    return False
+
+
+def _split_key(key: int) -> tuple[int, int]:
+    """Return the number of a lock in two halves, as the server lists it."""
+    unsigned = key % (1 << 64)
+    return unsigned >> 32, unsigned & 0xFFFFFFFF
 
 
 def _find_keys(address: ServerAddress, branch: str, task: str) -> tuple[int, int]:
