@@ -21,6 +21,7 @@ from ace.runs.records import Reason
 from ace.store import Store, file_lead, lead_signs
 from ace.store.postgres import server_lead
 from tests.fleet import OPTIONS, Member, list_learned, wait_until
+from tests.postgres_server import shared_server
 from tests.world import LESSON, SECRET, colour_of, says, team, world
 
 TASK = world().name
@@ -193,7 +194,8 @@ def test_a_learner_takes_part_again_when_its_model_is_back(
     place: Path | str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It had learned before, and what came in the meantime is learned from once."""
-    monkeypatch.setattr(comeback, "_FIRST_PAUSE", 0.2)
+    monkeypatch.setattr(comeback, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(comeback, "_LONGEST_PAUSE", 0.2)
     fails: dict[str, Exception | None] = {}
     with Store.open(place) as store, serve(world(), store, broken(fails), OPTIONS) as server:
         judge(server, "red")

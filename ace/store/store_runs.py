@@ -63,8 +63,8 @@ class RunStore(CallStore):
 
         Without a task, be the only learner on the branch of a server; a file on a machine is shared without
         it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the playbook
-        raises LeadLost where somebody else leads in its place, or has led the task: because the connection was
-        lost, or because this process gave no sign of life for some seconds.
+        raises LeadLost where somebody else leads in its place, or has led the task: because the connection
+        was lost, or because this process gave no sign of life for some seconds.
         """
         return self._db.lead(self.path, self.branch_name, task)
 
