@@ -33,9 +33,10 @@ from ace.loop.lab import RunStopped, locate_label
 from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
 from ace.methods.protocol import Trial
-from ace.runs.records import AnswerFeedback, Proposal, Reason, Setback
+from ace.runs.records import AnswerFeedback, Proposal, Reason
 from ace.runs.report import Report
 from ace.runs.run_text import format_count
+from ace.runs.setbacks import Setback
 from ace.runs.steps import Phase, PhaseKind
 from ace.safety.secrets import hide_secrets
 from ace.settings import FeedbackKind

@@ -13,8 +13,9 @@ from enum import StrEnum
 
 from ace.playbook.model import Playbook
 from ace.runs.proven_lessons import LessonFold, ProvenLesson
-from ace.runs.records import CallTotals, Run, Setback
-from ace.runs.steps import StepRecord, read_journal
+from ace.runs.records import CallTotals, Run
+from ace.runs.setbacks import Setback
+from ace.runs.steps import PhaseKind, StepRecord, read_journal
 from ace.runs.time_left import TimeEstimate, TimeLeft, plan_run
 from ace.store import Store
 from ace.store.process_mark import ProcessState, check_process
@@ -150,6 +151,9 @@ class RunWatch:
 
     def _take(self, step: StepRecord, totals: dict[str, int]) -> list[ProvenLesson]:
         """Take in a step, and return the lessons that it proved."""
+        self._step = step.number
+        if step.phase.kind is PhaseKind.SETBACK:  # shown by itself
+            return []
         playbook = Playbook()
         if step.proofs:
             playbook = self.store.checkout_part(step.proofs, step.version)
@@ -166,7 +170,6 @@ class RunWatch:
         progress.right += sum(result.correct for result in step.results)
         if step.started is not None:
             self._left.observe(name, progress.done, progress.total, step.started + step.seconds)
-        self._step = step.number
         return lessons
 
     def _look_at_feedback(self, task: str) -> tuple[Setback, ...]:

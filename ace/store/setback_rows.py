@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 
-from ace.runs.records import Reason, Setback
+from ace.runs.records import Reason
+from ace.runs.setbacks import Setback
 from ace.runs.steps import PhaseKind
 from ace.store.store_database import Sql
 

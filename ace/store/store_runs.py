@@ -25,9 +25,9 @@ from ace.runs.records import (
     Run,
     RunStatus,
     RunSummary,
-    Setback,
     Step,
 )
+from ace.runs.setbacks import Setback
 from ace.store import checked_rows, episode_events, episode_rows, setback_rows
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning

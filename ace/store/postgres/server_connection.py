@@ -15,7 +15,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import RLock
@@ -345,8 +345,8 @@ class ServerConnection:
         """Be the only learner on a branch, or of a task on it, until the block ends.
 
         Raises StoreBusy, which says who is. What is done inside the block raises LeadLost where the
-        connection was lost and somebody else has begun to lead; nothing is written then. The server ends the
-        connection where this process gives no sign of life for some seconds.
+        connection was lost and somebody else has begun to lead; nothing is written then. It is lost where
+        this process gives no sign of life.
         """
         with typed_errors(place):
             self._connect_again()
@@ -366,20 +366,12 @@ class ServerConnection:
                         server_session.bound_silence(self._raw, leads=False)
 
     def _give_sign(self) -> None:
-        """Send the server a sign of life from another thread, unless a transaction does so by itself.
-
-        A connection that is lost is left to the next transaction.
-        """
-        import psycopg
-
-        if not self._busy.acquire(blocking=False):
-            return
-        try:
-            if not self._raw.closed:
-                with suppress(psycopg.Error):
-                    self._raw.execute("SELECT 1")
-        finally:
-            self._busy.release()
+        """Send the server a sign of life from any thread, unless a transaction does so by itself."""
+        if self._busy.acquire(blocking=False):
+            try:
+                server_session.send_sign(self._raw)
+            finally:
+                self._busy.release()
 
     def find_leader(self, place: ServerAddress, branch: str, task: str) -> str:
         """Return who learns from the feedback on a task, for people; "" for nobody."""

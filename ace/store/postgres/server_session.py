@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreError, StoreUnwritable
@@ -88,6 +89,15 @@ def bound_silence(raw: psycopg.Connection[Any], *, leads: bool) -> None:
     raw.execute(_BOUND, [str(between), str(inside if leads else _IDLE)])
     if not leads:
         raw.execute("RESET idle_session_timeout")
+
+
+def send_sign(raw: psycopg.Connection[Any]) -> None:
+    """Send the server a sign of life. A connection that is lost is left to the next transaction."""
+    from psycopg import Error
+
+    if not raw.closed:
+        with suppress(Error):
+            raw.execute("SELECT 1")
 
 
 def check_server(raw: psycopg.Connection[Any], address: ServerAddress) -> None:
