@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import InputError, StoreError, StoreUnreachable, StoreUnwritable
+from ace.errors import InputError, StoreBusy, StoreError, StoreUnreachable, StoreUnwritable
 from ace.store.integrity import seals
 from ace.store.lead_signs import give_signs
 from ace.store.postgres import server_lead, server_session, server_tables
@@ -203,6 +203,10 @@ class ServerConnection:
                 self.execute(_COUNT, [self._name, number])
                 self.execute("COMMIT")
                 self._flush()
+        except StoreBusy:
+            if not self._raw.closed:  # else it may lead no more
+                server_lead.end_silent(self, lock_key("write", place.schema), server_session.IDLE)
+            raise
         except StoreUnreachable:
             if self._number != number or not self._was_kept(number):
                 raise
@@ -289,8 +293,6 @@ class ServerConnection:
         self.losses += 1
         self._hears = False
         try:
-            if self._leads:
-                server_session.bound_silence(self._raw, leads=True)
             for lead in self._leads:
                 server_lead.resume_lead(self, self.address, lead)
         except BaseException:
@@ -352,7 +354,6 @@ class ServerConnection:
             self._connect_again()
             lead = server_lead.take_lead(self, place, branch, task)
             self._flush()  # else a crash of the server could lose the number of its term
-            server_session.bound_silence(self._raw, leads=True)
         self._leads.append(lead)
         try:
             with give_signs(self._give_sign):
@@ -362,8 +363,6 @@ class ServerConnection:
             if not self._raw.closed:  # a lost connection leads nothing
                 with typed_errors(place):
                     server_lead.leave_lead(self, place, lead)
-                    if not self._leads:
-                        server_session.bound_silence(self._raw, leads=False)
 
     def _give_sign(self) -> None:
         """Send the server a sign of life from any thread, unless a transaction does so by itself."""

@@ -24,10 +24,13 @@ WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE da
 _HOLDER = f"""SELECT coalesce(nullif(application_name, ''), 'Another program'),
     coalesce(host(client_addr), 'its machine'), backend_start, usename
 {_HOLDERS} AND (mode = 'ExclusiveLock' OR CAST(? AS TEXT) = '')"""
-# What the server is at does not count, unless it waits for the other end to read.
+# Only that counts in which the server waits for the other end; inside a pipeline it says that it is active.
 _END_SILENT = f"""SELECT pg_terminate_backend(pid, 1000)
-{_HOLDERS} AND (state <> 'active' OR wait_event = 'ClientWrite')
+{_HOLDERS} AND (state <> 'active' OR wait_event_type = 'Client')
     AND clock_timestamp() - state_change > ? * INTERVAL '1 second'"""
+# The server's own timer, which runs outside of transactions only.
+_BOUND_SILENCE = "SELECT set_config('idle_session_timeout', ?, FALSE)"
+_MILLISECONDS = str(round(1000 * SILENCE))
 _LONGER = 1.0  # seconds that the server's own timer gets before somebody else looks
 _BEGIN_TERM = """INSERT INTO writers VALUES (?, 1, now())
 ON CONFLICT (id) DO UPDATE SET number = writers.number + 1, seen = excluded.seen RETURNING number"""
@@ -47,9 +50,13 @@ class Lead:
 
 
 def take_lead(db: Sql, address: ServerAddress, branch: str, task: str) -> Lead:
-    """Take the locks of a lead, and return it. Raises StoreBusy, which says who has them."""
+    """Take the locks of a lead, and return it. Raises StoreBusy, which says who has them.
+
+    The server ends the session from now on where it gives no sign of life, until it leaves the lead.
+    """
     lead = Lead(branch, task)
     _take_locks(db, address, lead)
+    db.execute(_BOUND_SILENCE, [_MILLISECONDS])
     if not task:
         return lead
     (term,) = db.execute(_BEGIN_TERM, [_name_term(address, lead)]).fetchone()
@@ -66,6 +73,7 @@ def resume_lead(db: Sql, address: ServerAddress, lead: Lead) -> None:
         _take_locks(db, address, lead)
     except StoreBusy as error:
         raise LeadLost(error.message, hint=hint, path=str(address)) from None
+    db.execute(_BOUND_SILENCE, [_MILLISECONDS])
     if not lead.task:
         return
     sql = "SELECT number FROM writers WHERE id = ?"
@@ -78,13 +86,14 @@ def resume_lead(db: Sql, address: ServerAddress, lead: Lead) -> None:
 
 
 def leave_lead(db: Sql, address: ServerAddress, lead: Lead) -> None:
-    """Let go of the locks of a lead."""
+    """Let go of the locks of a lead, the only one of the session. It may be silent again."""
     branch_key, task_key = _find_keys(address, lead.branch, lead.task)
     if lead.task:
         db.execute("SELECT pg_advisory_unlock_shared(?)", [branch_key])
         db.execute("SELECT pg_advisory_unlock(?)", [task_key])
     else:
         db.execute("SELECT pg_advisory_unlock(?)", [branch_key])
+    db.execute("RESET idle_session_timeout")
 
 
 def find_leader(db: Sql, address: ServerAddress, branch: str, task: str) -> str:
@@ -106,7 +115,7 @@ def find_leader(db: Sql, address: ServerAddress, branch: str, task: str) -> str:
 def _take_locks(db: Sql, address: ServerAddress, lead: Lead) -> None:
     """Take the locks of a lead, or none of them. Raises StoreBusy, which says who has them."""
     taken = _try_locks(db, address, lead)
-    if taken is not None and _end_silent(db, taken):
+    if taken is not None and end_silent(db, taken, SILENCE + _LONGER):
         taken = _try_locks(db, address, lead)
     if taken is None:
         return
@@ -134,15 +143,16 @@ def _try_locks(db: Sql, address: ServerAddress, lead: Lead) -> int | None:
     return branch_key
 
 
-def _end_silent(db: Sql, key: int) -> bool:
-    """End the sessions that have a lock and give no sign of life; return whether there were any.
+def end_silent(db: Sql, key: int, seconds: float) -> bool:
+    """End sessions that have a lock and have said nothing for so many seconds; return whether there were any.
 
     Those of another role stay, if this one may not end them.
     """
+    from psycopg import OperationalError
     from psycopg.errors import InsufficientPrivilege
 
-    with suppress(InsufficientPrivilege):
-        return bool(db.execute(_END_SILENT, [*_split_key(key), SILENCE + _LONGER]).fetchall())
+    with suppress(InsufficientPrivilege, OperationalError):
+        return bool(db.execute(_END_SILENT, [*_split_key(key), seconds]).fetchall())
     return False
 
 

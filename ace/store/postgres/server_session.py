@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreError, StoreUnwritable
-from ace.store.lead_signs import SILENCE
 from ace.store.postgres import server_tables
 from ace.store.postgres.dialect import restore_text, translate
 from ace.store.postgres.server_errors import describe, spell_rights
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 
 OLDEST = 14  # the first version of PostgreSQL that is known to do
 _CLOCK = 300.0  # seconds by which two machines' clocks may differ
-_IDLE = 300_000  # milliseconds: a client that stops inside a transaction keeps others out for so long
+IDLE = 300.0
+"""Seconds: a client that stops inside a transaction keeps others out for so long."""
+
 # Both sides ask after a silence whether the other is there, and give up after some 6 seconds: else a machine
 # that is gone would keep its locks for hours.
 _SILENCE = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 6_000}
@@ -31,10 +32,6 @@ _SESSION = """SELECT set_config('search_path', '"' || ? || '"', FALSE),
     set_config('tcp_keepalives_idle', ?, FALSE), set_config('tcp_keepalives_interval', ?, FALSE),
     set_config('tcp_keepalives_count', ?, FALSE), set_config('tcp_user_timeout', ?, FALSE),
     set_config('synchronous_commit', 'off', FALSE)"""
-# A session that leads gives signs of life; between the statements of a transaction it may take longer.
-_SILENT_LEADER = (round(1000 * SILENCE), round(1000 * SILENCE) + 2000)
-_BOUND = """SELECT set_config('idle_session_timeout', %s, FALSE),
-    set_config('idle_in_transaction_session_timeout', %s, FALSE)"""
 _RIGHTS = """SELECT current_user, bool_and(
     has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
     AND (relname NOT IN ('branches', 'runs', 'seals', 'bullets', 'writers')
@@ -73,22 +70,11 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
         (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
         milliseconds = str(max(1, round(1000 * timeout)))
         silence = map(str, _SILENCE.values())
-        raw.execute(translate(_SESSION), [address.schema, milliseconds, str(_IDLE), *silence])
+        raw.execute(translate(_SESSION), [address.schema, milliseconds, str(round(1000 * IDLE)), *silence])
     except BaseException:
         raw.close()
         raise
     return raw, "on" if durable == "off" else durable
-
-
-def bound_silence(raw: psycopg.Connection[Any], *, leads: bool) -> None:
-    """Have the server end a session that `leads` when it is silent for some seconds, with its locks.
-
-    One that does not lead may be silent as long as it likes, but not inside a transaction.
-    """
-    between, inside = _SILENT_LEADER
-    raw.execute(_BOUND, [str(between), str(inside if leads else _IDLE)])
-    if not leads:
-        raw.execute("RESET idle_session_timeout")
 
 
 def send_sign(raw: psycopg.Connection[Any]) -> None:
