@@ -549,8 +549,9 @@ def test_a_database_is_listed_playbook_by_playbook(ace: Ace, guarded: str, addre
         db.execute('CREATE SCHEMA "of ""others"""')
         db.execute('CREATE TABLE "of ""others""".about AS SELECT 1 AS application')
     done = ace("playbook", "list", other, "--json")
+    assert done.code == 0, done.err
     names = [row["playbook"] for row in json.loads(done.out)["playbooks"]]
-    assert done.code == 0 and str(parse_place(other)) in names and SECRET not in done.out
+    assert str(parse_place(other)) in names and SECRET not in done.out
     assert [name for name in names if parse_place(name).schema == parse_place(address).schema]
 
 

@@ -28,10 +28,12 @@ _MAY_CREATE = """SELECT coalesce(
 _LIST_ABOUT = """SELECT nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relname = 'about' AND relkind = 'r' AND has_schema_privilege(relnamespace, 'USAGE')
     AND has_table_privilege(pg_class.oid, 'SELECT')
+    AND nspname ~ '^[a-z_][a-z0-9_]*$'  -- as names of playbooks are: others' may hold quotes
     AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'application')
 ORDER BY nspname"""
 _SIZES = """SELECT relname, pg_total_relation_size(oid) FROM pg_class
 WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?)
+    AND relname ~ '^[a-z_][a-z0-9_]*$'
 ORDER BY 2 DESC, 1"""
 
 
@@ -181,7 +183,7 @@ def _read_sizes(db: ServerConnection, address: ServerAddress, database: int) -> 
     """Return the rows and bytes of each table. Raises psycopg's errors."""
     tables = []
     for name, size in db.execute(_SIZES, [address.schema]).fetchall():
-        (rows,) = db.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608 (a name of the catalogue)
+        (rows,) = db.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608 (see _SIZES)
         tables.append(TableSize(name, rows, size))
     return ServerSizes(tables=tuple(tables), playbook=sum(table.bytes for table in tables), database=database)
 
