@@ -215,6 +215,8 @@ def test_a_learner_takes_part_again_when_its_model_is_back(
     with Store.open(place) as store, serve(world(), store, broken(fails), OPTIONS) as server:
         judge(server, "red")
         wait_until(lambda: not server.behind)
+        watch = RunWatch(store, server.run)
+        assert watch.look().setbacks == ()
         fails["all"] = ModelUnavailable("connection refused")
         judge(server, "green", "blue")
         wait_until(lambda: server.pause > 0)
@@ -222,6 +224,8 @@ def test_a_learner_takes_part_again_when_its_model_is_back(
         wait_until(lambda: len([run for run in store.runs() if run.status == "failed"]) == 3)
         assert server.answer("Which number has red?").text == SECRET["red"]
         assert server.behind == 2 and len(server.problems) == 1
+        look = watch.look()
+        assert look.state == "failed" and "connection refused" in look.setbacks[0].error
         (said,) = [text for text in caplog.messages if "connection refused" in text]
         assert "gives up the lead" in said and "takes part again" in said
         fails.clear()

@@ -100,7 +100,7 @@ def lead_in_turn(
                 stack.enter_context(store.lead(task))
                 leads = True
             except (StoreBusy, StoreUnreachable) as error:
-                if not waited:
+                if not waited and not seat.failing:  # which is logged once, until it learns again
                     _LOG.warning("%s This process stands by; what is reported to it is kept.", error.message)
                 waited = True
                 with suppress(StoreUnreachable):
@@ -115,7 +115,7 @@ def lead_in_turn(
             seat.leaving.wait(_ASKS)
         seat.leads = leads
         earlier = seat.run
-        if waited and leads:
+        if waited and leads and not seat.failing:
             _LOG.warning("This process learns from feedback on %s from now on.", task)
         try:
             yield leads

@@ -131,7 +131,7 @@ class RunWatch:
         if state is RunState.RUNNING:
             state = _ENDED.get(process, state)
         is_served = run.kind in _SERVED
-        setbacks = self._look_at_feedback(run.task) if is_served else ()
+        setbacks = self._look_at_feedback(run) if is_served else ()
         now = time.time()
         began = datetime.fromisoformat(run.started).timestamp()
         return RunLook(
@@ -172,17 +172,16 @@ class RunWatch:
             self._left.observe(name, progress.done, progress.total, step.started + step.seconds)
         return lessons
 
-    def _look_at_feedback(self, task: str) -> tuple[Setback, ...]:
-        """Count the feedback on a task that nobody has learned from, and return the setbacks that are new.
+    def _look_at_feedback(self, run: Run) -> tuple[Setback, ...]:
+        """Count the feedback on a run's task that nobody has learned from; return the setbacks that are new.
 
-        All that is done now and then: whole journals are gone over for it, which takes longer the longer they
-        are.
+        That is done now and then, and when the run has ended: whole journals are gone over for it.
         """
         began = time.monotonic()
-        if began < self._count_again:
+        if began < self._count_again and run.ended is None:
             return ()
-        self._backlog = self.store.count_unlearned(task)
-        setbacks = self.store.setbacks(task, since=self.number)
+        self._backlog = self.store.count_unlearned(run.task)
+        setbacks = self.store.setbacks(run.task, since=self.number)
         if self._setback is None:
             news = setbacks[-1:] if self._backlog else []
         else:
