@@ -19,7 +19,7 @@ from ace.loop.run_watch import RunWatch
 from ace.playbook import Vote
 from ace.runs.records import Reason
 from ace.store import Store, file_lead, lead_signs
-from ace.store.postgres import server_lead, server_session
+from ace.store.postgres import server_lead, server_session, server_signs
 from tests.fleet import OPTIONS, Member, list_learned, wait_until
 from tests.postgres_server import shared_server
 from tests.world import LESSON, SECRET, colour_of, says, team, world
@@ -125,6 +125,24 @@ def test_whoever_asks_for_the_lead_ends_a_silent_session_where_the_servers_timer
             for _ in range(2):
                 with pytest.raises(LeadLost, match="learns on branch main"):
                     first.head()
+
+
+def test_a_leader_that_computes_for_long_inside_a_transaction_keeps_the_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server sees only that it waits for its next word; the signs of life come from beside."""
+    monkeypatch.setattr(server_lead, "SILENCE", -0.4)
+    monkeypatch.setattr(server_signs, "_PATIENCE", 0.02)
+    monkeypatch.setattr(lead_signs, "EVERY", 0.05)
+    address = shared_server().address()
+    with Store.open(address) as first, Store.open(address) as second, first.lead(TASK):
+        with first._reading() as db:
+            db.execute("SELECT 1").fetchone()
+            for _ in range(20):
+                with pytest.raises(StoreBusy), second.lead(TASK):
+                    pass
+                time.sleep(0.05)
+        assert first.commit((Vote("a", 1),), **BY).version.number == 0
 
 
 def test_a_session_leads_under_a_timer_that_ends_with_the_lead() -> None:

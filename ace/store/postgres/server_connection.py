@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreBusy, StoreError, StoreUnreachable, StoreUnwritable
@@ -29,6 +28,7 @@ from ace.store.postgres.dialect import escape_value, join_inserts, translate
 from ace.store.postgres.server_errors import describe, is_lost, typed_errors
 from ace.store.postgres.server_lead import Lead
 from ace.store.postgres.server_session import lock_key
+from ace.store.postgres.server_signs import SignSender
 from ace.store.store_database import Rows, ServerAddress
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class ServerConnection:
         self._number = 0  # of the last transaction that wrote
         self._trace: Callable[[str], object] | None = None
         self._leads: list[Lead] = []  # what this connection is the learner of
-        self._busy = RLock()  # held in a transaction, in which no other thread gives a sign of life
+        self._signs = SignSender(address)  # of life, while it leads
         self._hears = False  # of news
         self._has_news = False  # a branch has a new head in this transaction
         self._raw: psycopg.Connection[Any]
@@ -229,13 +229,13 @@ class ServerConnection:
 
         An error of the connection becomes StoreUnreachable, whose detail `again` is set.
         """
-        with self._busy, typed_errors(place):
+        with self._signs.busy, typed_errors(place):
             self._connect_again()
             try:
                 with self._raw.pipeline():
                     yield
                 if self._leads:
-                    self._give_sign()  # a pipeline's last message stops the server's timer of silence
+                    self._signs.send(self._raw)  # a pipeline's last message stops the server's timer
             except BaseException as error:
                 if is_lost(error) or self._raw.closed:
                     self._raw.close()
@@ -356,21 +356,14 @@ class ServerConnection:
             self._flush()  # else a crash of the server could lose the number of its term
         self._leads.append(lead)
         try:
-            with give_signs(self._give_sign):
+            with give_signs(lambda: self._signs.send(self._raw)):
                 yield
         finally:
+            self._signs.close()
             self._leads.remove(lead)
             if not self._raw.closed:  # a lost connection leads nothing
                 with typed_errors(place):
                     server_lead.leave_lead(self, place, lead)
-
-    def _give_sign(self) -> None:
-        """Send the server a sign of life from any thread, unless a transaction does so by itself."""
-        if self._busy.acquire(blocking=False):
-            try:
-                server_session.send_sign(self._raw)
-            finally:
-                self._busy.release()
 
     def find_leader(self, place: ServerAddress, branch: str, task: str) -> str:
         """Return who learns from the feedback on a task, for people; "" for nobody."""

@@ -25,9 +25,15 @@ _HOLDER = f"""SELECT coalesce(nullif(application_name, ''), 'Another program'),
     coalesce(host(client_addr), 'its machine'), backend_start, usename
 {_HOLDERS} AND (mode = 'ExclusiveLock' OR CAST(? AS TEXT) = '')"""
 # Only that counts in which the server waits for the other end; inside a pipeline it says that it is active.
+# A process that is heard in another of its sessions is there.
 _END_SILENT = f"""SELECT pg_terminate_backend(pid, 1000)
 {_HOLDERS} AND (state <> 'active' OR wait_event_type = 'Client')
-    AND clock_timestamp() - state_change > ? * INTERVAL '1 second'"""
+    AND clock_timestamp() - state_change > ? * INTERVAL '1 second'
+    AND NOT EXISTS (SELECT 1 FROM pg_stat_activity AS beside
+        WHERE beside.pid NOT IN (pg_stat_activity.pid, pg_backend_pid())
+            AND beside.application_name = pg_stat_activity.application_name
+            AND beside.client_addr IS NOT DISTINCT FROM pg_stat_activity.client_addr
+            AND clock_timestamp() - beside.state_change <= ? * INTERVAL '1 second')"""  # noqa: S608 (our own text)
 # The server's own timer, which runs outside of transactions only.
 _BOUND_SILENCE = "SELECT set_config('idle_session_timeout', ?, FALSE)"
 _MILLISECONDS = str(round(1000 * SILENCE))
@@ -144,7 +150,7 @@ def _try_locks(db: Sql, address: ServerAddress, lead: Lead) -> int | None:
 
 
 def end_silent(db: Sql, key: int, seconds: float) -> bool:
-    """End sessions that have a lock and have said nothing for so many seconds; return whether there were any.
+    """End sessions with a lock whose process was silent for so many seconds; return whether there were any.
 
     Those of another role stay, if this one may not end them.
     """
@@ -152,7 +158,7 @@ def end_silent(db: Sql, key: int, seconds: float) -> bool:
     from psycopg.errors import InsufficientPrivilege
 
     with suppress(InsufficientPrivilege, OperationalError):
-        return bool(db.execute(_END_SILENT, [*_split_key(key), seconds]).fetchall())
+        return bool(db.execute(_END_SILENT, [*_split_key(key), seconds, seconds]).fetchall())
     return False
 
 

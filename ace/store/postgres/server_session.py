@@ -7,7 +7,6 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreError, StoreUnwritable
@@ -57,7 +56,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
         message = f"The address {address} cannot be read: {describe(error, address)}."
         raise InputError(message, hint=hint) from None
     options: dict[str, Any] = {
-        "application_name": f"ace {platform.node()} {os.getpid()}"[:63],
+        "application_name": f"ace {platform.node()[:48]} {os.getpid()}",
         "client_encoding": "utf8",
         "connect_timeout": max(2, round(timeout)),
         **{name: length for name, length in _SILENCE.items() if name not in wanted},
@@ -75,15 +74,6 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
         raw.close()
         raise
     return raw, "on" if durable == "off" else durable
-
-
-def send_sign(raw: psycopg.Connection[Any]) -> None:
-    """Send the server a sign of life. A connection that is lost is left to the next transaction."""
-    from psycopg import Error
-
-    if not raw.closed:
-        with suppress(Error):
-            raw.execute("SELECT 1")
 
 
 def check_server(raw: psycopg.Connection[Any], address: ServerAddress) -> None:
