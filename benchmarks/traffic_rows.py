@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.memory import Memory, Scope
-from ace.store import Store, checked_rows, memory_rows
+from ace.store import Store, checked_rows, feedback_rows, memory_rows
 from ace.store.integrity import seals
 from ace.store.sqlite_text import now, to_json
 from ace.store.store_database import parse_place
@@ -121,19 +121,26 @@ def load_requests(store: Store, place: str, numbers: range, run: int, patterns_o
     load_rows(store, place, "episodes", copy_rows("episodes", episodes, numbers, run, **answered))
     load_rows(store, place, "calls", copy_rows("calls", calls, numbers, run, sample=f"asked-{run}-{{}}"))
     judged = range(numbers.start, numbers.stop, max(1, len(episodes) // max(1, len(feedback))))
-    others = {"feedback": {"id": "", "episode": "ep-{:012x}"}, "steps": {"number": ""}}
-    for table, names in others.items():
-        patterns = read_patterns(place, table, patterns_of)
-        if table == "steps":
-            patterns = [forget_proposals(pattern) for pattern in patterns]
-        if patterns:
-            load_rows(store, place, table, copy_rows(table, patterns, judged, run, **names))
+    if feedback:
+        copies = copy_rows("feedback", feedback, judged, run, id="", episode="ep-{:012x}")
+        load_rows(store, place, "feedback", copies)
+    steps = read_patterns(place, "steps", patterns_of)
+    if steps:
+        copies = copy_rows("steps", steps, judged, run, number="")
+        load_rows(store, place, "steps", map(learn_from_copy, copies))
+    with store._writing() as db:
+        feedback_rows.list_again(db)
 
 
-def forget_proposals(step: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a step's row without the outcomes of its proposals, which are no rows of the copy's run."""
-    at = checked_rows.SEALED["steps"].index("payload")
-    payload = to_json({**json.loads(step[at]), "proposals": []})
+def learn_from_copy(step: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a copied step's row that names the feedback of its own number as learned from.
+
+    It is without the outcomes of its proposals, which are no rows of the copy's run.
+    """
+    columns = checked_rows.SEALED["steps"]
+    at = columns.index("payload")
+    number = step[columns.index("number")]
+    payload = to_json({**json.loads(step[at]), "proposals": [], "feedback": [number]})
     return (*step[:at], payload, *step[at + 1 :])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ace.errors import StoreUnwritable
+from ace.errors import NewerSchema, StoreUnwritable
 from ace.llm.client import Usage
 from ace.llm.journal import Call, Key
 from ace.playbook import Add
@@ -161,3 +161,14 @@ def test_the_hash_of_the_schema_is_that_of_its_migrations() -> None:
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         schema.apply_migrations(db)
         assert foreign.hash_schema(db) == schema.DIGEST
+
+
+def test_a_file_that_a_later_release_has_migrated_meanwhile_is_not_written_to(file: Path) -> None:
+    """It would not keep what that release has added."""
+    with Store.open(file) as store:
+        plant(file, f"CREATE TABLE later (x); PRAGMA user_version = {schema.LATEST + 1}")
+        before = dump(file)
+        with pytest.raises(NewerSchema, match="Upgrade the package"):
+            store.commit((Add("b", "notes", "more"),), author="user", reason="second")
+        assert set(store.checkout().bullets) == {"a"}
+        assert dump(file) == before

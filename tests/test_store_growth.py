@@ -26,7 +26,8 @@ from ace.store.connection import ReaderPool
 from ace.task.types import Attempt, Episode, Feedback, FeedbackKind, Verdict
 from tests.postgres_server import shared_server
 
-WHOLE = re.compile(r"\bSCAN (episodes|calls|memories|feedback|steps|episode_events|versions|operations)\b")
+GROWING = "runs|episodes|calls|memories|feedback|waiting_feedback|steps|episode_events|versions|operations"
+WHOLE = re.compile(rf"\bSCAN ({GROWING})\b")
 CALL = Call(
     Key(0, "s", "generator", "sha", 0), "online", "model", "said", usage=Usage(1, 90, 60, 20, 0.5, 0.25)
 )
@@ -59,10 +60,19 @@ def test_nothing_that_a_request_does_looks_at_every_row(tmp_path: Path) -> None:
             ),
             "feedback": lambda: store.add_feedback(AnswerFeedback("e", True)),
             "new feedback": lambda: store.feedback("t", after=1),
+            "new feedback on any task": lambda: store.feedback(after=1, limit=1),
+            "the newest feedback": store.newest_feedback,
+            "feedback that waits": lambda: store.feedback("t", unlearned=True, limit=500),
+            "feedback on any task that waits": lambda: store.feedback(after=1, unlearned=True),
+            "how much feedback waits": lambda: store.count_unlearned("t"),
             "an episode": lambda: store.episodes(ids=["e"]),
             "an agent's episode": lambda: store.open_episodes("e"),
             "a step": lambda: store.commit(
-                (Vote("a", helpful=1),), author="a", reason="r", run=run, step=(0, "online", {})
+                (Vote("a", helpful=1),),
+                author="a",
+                reason="r",
+                run=run,
+                step=(0, "online", {"feedback": [1]}),
             ),
             "how an episode began": lambda: store.episode_beginning("e"),
         }
@@ -77,6 +87,28 @@ def test_nothing_that_a_request_does_looks_at_every_row(tmp_path: Path) -> None:
                     plan = store._db.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
                     steps = " / ".join(row[-1] for row in plan)
                     assert not WHOLE.search(steps), f"{name}: {statement}: {steps}"
+
+
+def test_on_a_server_what_waits_is_found_by_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where tables are small, it reads them whole all the same: unless it is told not to."""
+    with Store.open(shared_server().address()) as store:
+        run = store.start_run("online", "t", {})
+        store.commit((), author="a", reason="r", run=run, episodes=[make_episode("e")])
+        for _ in range(3):
+            store.add_feedback(AnswerFeedback("e", True))
+        db: Any = store._db
+        asked: list[tuple[str, Any]] = []
+        run_sql = db._run
+        monkeypatch.setattr(db, "_run", lambda *call: asked.append(call) or run_sql(*call))
+        assert store.count_unlearned("t") == 3
+        assert len(store.feedback("t", unlearned=True, limit=500)) == 3
+        assert len(store.feedback("t", after=1, limit=500)) == 2
+        questions = [(sql, values) for sql, values in asked if sql.startswith("SELECT")]
+        assert len(questions) == 4
+        db.session.execute("SET enable_seqscan = off")
+        for sql, values in questions:
+            plan = "\n".join(line for (line,) in db.session.execute(f"EXPLAIN {sql}", values))
+            assert "Index" in plan and "Seq Scan" not in plan, f"{sql}: {plan}"
 
 
 def test_memories_at_a_time_are_those_that_hold_then(store: Store) -> None:

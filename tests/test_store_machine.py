@@ -117,6 +117,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.heads = {"main": 0}
         self.tags: dict[str, int] = {}
         self.rejected = 0
+        self.waiting = set[int]()  # feedback that no step has named
 
     def choose_place(self) -> Place:
         """Return where the playbook is made."""
@@ -243,11 +244,27 @@ class StoreMachine(RuleBasedStateMachine):
         for number in range(steps):
             told = Feedback(FeedbackKind.NONE, "")
             seen = Episode(f"e{number}", "s", "?", Attempt("s", "1"), told, Verdict(False, 0), 0)
-            step = (number, "epoch 1", {})
+            learned = sorted(self.waiting)[:number]
+            step = (number, "epoch 1", {"feedback": learned})
             store.commit((), author="a", reason="r", run=run, step=step, episodes=[seen])
-            store.add_feedback(AnswerFeedback(seen.id, right=False))
+            self.waiting.difference_update(learned)
+            row = store.add_feedback(AnswerFeedback(seen.id, right=False))
+            self.waiting.add(row.number)
         if done:
             store.finish_run(run, "done", {})
+
+    @rule(statement=st.integers(1, 24))
+    def learn_in_a_process_that_may_die(self, statement: int) -> None:
+        """Let a step name what waits: both are kept, or neither."""
+        with Store.open(self.file) as store:
+            run = store.start_run("online", "shop", {})
+        child = os.fork()
+        if not child:
+            learn_and_die(self.file, run, sorted(self.waiting), statement)
+        _, status = os.waitpid(child, 0)
+        if self.reader.steps(run):
+            self.waiting.clear()
+        assert os.WIFSIGNALED(status) or (os.WEXITSTATUS(status) == 0 and not self.waiting)
 
     @rule()
     def verify(self) -> None:
@@ -289,6 +306,13 @@ class StoreMachine(RuleBasedStateMachine):
         return tuple(rejections)
 
     @invariant()
+    def what_no_step_names_waits(self) -> None:
+        for task in (None, "shop"):
+            rows = self.reader.feedback(task, unlearned=True)
+            assert [row.number for row in rows] == sorted(self.waiting)
+        assert self.reader.count_unlearned("shop") == len(self.waiting)
+
+    @invariant()
     def every_head_is_the_fold(self) -> None:
         assert self.reader.head().number == self.heads["main"]
         assert {branch.name: branch.version for branch in self.reader.branches()} == self.heads
@@ -328,20 +352,39 @@ def commit_and_die(file: Place, branch: str, delta: Delta, statement: int) -> No
     try:
         store = Store.open(file, branch=branch)
         store.head()
-        left = [statement]
-
-        def count(sql: str) -> None:
-            left[0] -= 1
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if sql == "COMMIT":  # what comes after it is kept
-                left[0] = 0
-
-        store._db.set_trace_callback(count)
+        die_at(store, statement)
         store.commit(delta, author="curator", reason="r")
         status = 0
     finally:
         os._exit(status)
+
+
+def learn_and_die(file: Place, run: int, learned: list[int], statement: int) -> None:
+    """In a child: commit a step that names feedback, but die before the given statement. Never returns."""
+    status = 1
+    try:
+        store = Store.open(file)
+        store.head()
+        die_at(store, statement)
+        step = (0, "online", {"feedback": learned})
+        store.commit((), author="curator", reason="r", run=run, step=step)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def die_at(store: Store, statement: int) -> None:
+    """Have this process killed before the given statement of the next transaction."""
+    left = [statement]
+
+    def count(sql: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if sql == "COMMIT":  # what comes after it is kept
+            left[0] = 0
+
+    store._db.set_trace_callback(count)
 
 
 TestStore = StoreMachine.TestCase

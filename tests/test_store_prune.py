@@ -17,7 +17,7 @@ import ace
 from ace.errors import InputError
 from ace.playbook import Add
 from ace.runs.records import AnswerFeedback, Proposal, Reason
-from ace.store import Store, episode_events
+from ace.store import Store, feedback_rows
 from ace.store.integrity import prune
 from ace.store.store_database import Database
 from ace.testing import World
@@ -184,7 +184,7 @@ def test_each_run_is_looked_through_once_and_what_is_cited_meanwhile_stays(store
     def cite_first(db: Database, batch: prune.Doomed, citations: prune.Citations) -> None:
         if not store_of_others.feedback():
             row = AnswerFeedback(episode=late.id, right=False, expected="71", text="", author="user")
-            episode_events.add_feedback(db, row)
+            feedback_rows.add_feedback(db, row)
         delete(db, batch, citations)
 
     with (

@@ -236,13 +236,13 @@ def test_a_history_that_was_cut_short_everywhere_is_found(file: Path) -> None:
 
 def test_taking_away_and_rewriting_on_purpose_is_no_damage(file: Path) -> None:
     with Store.open(file) as store, transaction(store._db, file, write=True) as db:
-        assert checked_rows.delete(db, "feedback", "episode = ? AND run = ?", ["e1", 3]) == 1
-        assert checked_rows.delete(db, "feedback", "episode = 'nobody'") == 0
+        assert checked_rows.delete(db, "aliases", "source = ? AND alias = ?", ["them.md", "1"]) == 1
+        assert checked_rows.delete(db, "aliases", "alias = 'nobody'") == 0
         db.execute("UPDATE episodes SET question = '', reply = '' WHERE id = 'e1'")
         assert checked_rows.reseal(db, "episodes", "id = ?", ["e1"]) == 3
     assert verified(file) == []
-    change(file, "DELETE FROM feedback WHERE rowid = (SELECT max(rowid) FROM feedback)")
-    assert verified(file) == ["1 row of feedback is missing."]
+    change(file, "DELETE FROM aliases WHERE rowid = (SELECT max(rowid) FROM aliases)")
+    assert verified(file) == ["1 row of aliases is missing."]
 
 
 def test_resealing_some_rows_vouches_for_no_others(file: Path) -> None:

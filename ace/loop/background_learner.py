@@ -180,10 +180,9 @@ class BackgroundLearner:
         store, name = self._run.store, self._run.task.name
         early, self._early = self._early, []
         yield from early
-        is_first = self._last_number is None  # then all steps of the playbook are gone over
-        newest = 0
+        is_first = self._last_number is None
+        newest = store.newest_feedback()  # of any task: what others get is not gone over again
         if is_first:
-            newest = store.newest_feedback()
             for setback in store.setbacks(name):
                 self._failures[setback.feedback].append(setback)
         last = self._last_number or 0

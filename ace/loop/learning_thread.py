@@ -121,7 +121,7 @@ class LearningThread:
     def _wait(self, store: Store) -> bool:
         """Wait until there is feedback that no run has learned from. Return False where none will come.
 
-        What is there at first is looked for in the steps of all runs; after that only what is new counts.
+        At first that is what waits; after that only what is new counts.
         """
         name = self._place.task.name
         last: int | None = None

@@ -87,6 +87,7 @@ class OnlineServer:
         self._problems = ProblemList()
         self._comeback = Comeback(self._seat, self._problems)
         self._own_run = 0  # that of the answers while another process learns; 0 until one does
+        self._earlier_feedback = 0  # the number of the last that came before that run
         self._own_journal: CallJournal | None = None
         self._learned: Future[Report] = Future()
         self._thread = Thread(
@@ -291,6 +292,7 @@ class OnlineServer:
                 "models": dict(models.models),
                 "process": mark_process(store.path),
             }
+            self._earlier_feedback = store.newest_feedback()
             self._own_run = store.start_run("agent", self.task.name, config)
         if self._own_journal is None:
             self._own_journal = store.call_journal(self._own_run)
@@ -304,7 +306,8 @@ class OnlineServer:
         """Write the report of the answers that were given while another process learned, and return it."""
         run, stopped = self._own_run, self._seat.stopped
         answers = store.count_episodes(run, UNJUDGED.detail)
-        judged = {feedback.episode for feedback in store.feedback(self.task.name) if feedback.run == run}
+        rows = store.feedback(self.task.name, after=self._earlier_feedback)
+        judged = {feedback.episode for feedback in rows if feedback.run == run}
         head = store.head().number
         notes = []
         leader = store.find_leader(self.task.name)

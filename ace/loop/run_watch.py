@@ -21,7 +21,7 @@ from ace.store import Store
 from ace.store.process_mark import ProcessState, check_process
 
 _SERVED = ("online", "agent")  # kinds of runs whose answers may get feedback
-_COUNTS = 1.0  # seconds at least between two looks at the feedback that waits
+_LOOKS = 1.0  # seconds at least between two looks for setbacks
 _REST = 20.0  # times as long as it took, a look waits for the next
 
 
@@ -107,9 +107,8 @@ class RunWatch:
     _phases: dict[str, PhaseProgress] = field(default_factory=dict)
     _left: TimeLeft = field(default_factory=TimeLeft)
     _lessons: LessonFold = field(default_factory=LessonFold)
-    _backlog: int = 0
     _setback: tuple[int, int] | None = None  # run and step of the newest; None before the first look
-    _count_again: float = 0.0  # when, by the clock that never jumps
+    _look_again: float = 0.0  # for setbacks, by the clock that never jumps
 
     def look(self) -> RunLook:
         """Return how the run stands now.
@@ -131,7 +130,7 @@ class RunWatch:
         if state is RunState.RUNNING:
             state = _ENDED.get(process, state)
         is_served = run.kind in _SERVED
-        setbacks = self._look_at_feedback(run) if is_served else ()
+        backlog = self.store.count_unlearned(run.task) if is_served else 0
         now = time.time()
         began = datetime.fromisoformat(run.started).timestamp()
         return RunLook(
@@ -145,8 +144,8 @@ class RunWatch:
             silence=max(0.0, now - max(calls.last, began)),
             process=process,
             leader=self.store.find_leader(run.task) if is_served else "",
-            backlog=self._backlog,
-            setbacks=setbacks,
+            backlog=backlog,
+            setbacks=self._read_setbacks(run) if backlog or self._setback else (),
         )
 
     def _take(self, step: StepRecord, totals: dict[str, int]) -> list[ProvenLesson]:
@@ -172,21 +171,19 @@ class RunWatch:
             self._left.observe(name, progress.done, progress.total, step.started + step.seconds)
         return lessons
 
-    def _look_at_feedback(self, run: Run) -> tuple[Setback, ...]:
-        """Count the feedback on a run's task that nobody has learned from; return the setbacks that are new.
+    def _read_setbacks(self, run: Run) -> tuple[Setback, ...]:
+        """Return the setbacks on a run's task that are new; at first the newest.
 
         That is done now and then, and when the run has ended: whole journals are gone over for it.
         """
         began = time.monotonic()
-        if began < self._count_again and run.ended is None:
+        if began < self._look_again and run.ended is None:
             return ()
-        self._backlog = self.store.count_unlearned(run.task)
         setbacks = self.store.setbacks(run.task, since=self.number)
-        if self._setback is None:
-            news = setbacks[-1:] if self._backlog else []
-        else:
+        news = setbacks[-1:]
+        if self._setback is not None:
             news = [setback for setback in setbacks if (setback.run, setback.step) > self._setback]
         self._setback = (setbacks[-1].run, setbacks[-1].step) if setbacks else (0, 0)
         ended = time.monotonic()
-        self._count_again = ended + max(_COUNTS, _REST * (ended - began))
+        self._look_again = ended + max(_LOOKS, _REST * (ended - began))
         return tuple(news)

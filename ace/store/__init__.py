@@ -14,6 +14,7 @@ Where to begin reading: `store`, whose methods are one transaction each.
     lineage         branches, tags, the line of versions behind one
     bullet_history  the playbook at any version
     episode_rows    rows of episodes, proposals, and operations that could not apply
+    feedback_rows   rows of feedback on answers, and which of them wait
     call_rows       rows of model calls
     episode_events  how episodes of somebody else's agent began, and what happened since
     event_journal   their events, as they come

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import UnknownVersion
 from ace.runs.records import AnswerFeedback, EpisodeEnd, EpisodeEvent
-from ace.store import checked_rows, episode_rows
+from ace.store import checked_rows, episode_rows, feedback_rows
 from ace.store.integrity import seals
 from ace.store.sqlite_text import now, to_json, to_text
 from ace.store.store_database import Database
@@ -38,11 +36,6 @@ _FEEDBACK_COLUMNS = (
 _OPEN = """SELECT episode, number, run, event, created FROM episode_events
 WHERE {} AND NOT EXISTS (SELECT 1 FROM episodes WHERE id = episode_events.episode)
 ORDER BY episode, number"""
-_RUN_OF = """SELECT run FROM (
-    SELECT run, rowid AS place FROM episodes WHERE id = :id
-    UNION ALL SELECT run, 0 FROM episode_events WHERE episode = :id AND number = 0
-) AS places ORDER BY place DESC LIMIT 1"""
-
 EpisodeRow = EpisodeEvent | EpisodeEnd | AnswerFeedback
 """What `write_row` writes."""
 
@@ -76,28 +69,9 @@ def write_row(db: Database, row: EpisodeRow) -> None:
             episode_rows.add_episodes(db, row.run, [row.episode])
             checked_rows.delete(db, "episode_events", "episode = ? AND number > 0", [row.episode.id])
             if row.feedback is not None:
-                add_feedback(db, row.feedback)
+                feedback_rows.add_feedback(db, row.feedback)
         case AnswerFeedback():
-            add_feedback(db, row)
-
-
-def add_feedback(db: Database, feedback: AnswerFeedback) -> AnswerFeedback:
-    """Store feedback on an answer, and return it with its number, time and run.
-
-    The episode may still go on. Raises UnknownVersion for one that is not in the file.
-    """
-    row = db.execute(_RUN_OF, {"id": feedback.episode}).fetchone()
-    if row is None:
-        raise UnknownVersion(
-            f"There is no episode {feedback.episode!r:.60} in this file.",
-            hint="An episode's id comes with its answer.",
-        )
-    (number,) = db.execute("SELECT coalesce(max(id), 0) + 1 FROM feedback").fetchone()
-    stored = replace(feedback, run=row[0], created=now(), number=int(number))
-    texts = (to_text(stored.expected), to_text(stored.text), to_text(stored.author))
-    values = (stored.number, stored.run, stored.episode, bool(stored.right), *texts, stored.created)
-    checked_rows.insert(db, "feedback", [(*values, stored.score, stored.right is None)])
-    return stored
+            feedback_rows.add_feedback(db, row)
 
 
 def read_open_episodes(db: Database, name: str | None = None) -> dict[str, list[EpisodeEvent]]:

@@ -19,6 +19,7 @@ from ace.store.branch_tables import m003_branches
 from ace.store.call_rows import m005_calls
 from ace.store.episode_events import m015_episode_events
 from ace.store.episode_rows import m013_attempts
+from ace.store.feedback_rows import m016_waiting_feedback
 from ace.store.integrity import seals
 from ace.store.memory_rows import m010_memories, m012_rules
 from ace.store.sqlite_text import now
@@ -226,10 +227,11 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m013_attempts,
     m014_checked_vectors,
     m015_episode_events,
+    m016_waiting_feedback,
 )
 LATEST = len(MIGRATIONS)
 # Hash of all definitions that the migrations make: a file with it holds nothing foreign. A test computes it.
-DIGEST = "702b2d950e1a8b58d9ff8156d9f372e5506cd87310679ff355ecfe81b43402f0"
+DIGEST = "9aea0661f8a6a10e50b8349ce1af92110320707518133bc94374de34fe674af7"
 DAMAGED = (
     "`ace playbook restore` puts a backup in its place; `ace playbook export` saves what can still be read."
 )

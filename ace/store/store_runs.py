@@ -28,7 +28,7 @@ from ace.runs.records import (
     Step,
 )
 from ace.runs.setbacks import Setback
-from ace.store import checked_rows, episode_events, episode_rows, setback_rows
+from ace.store import checked_rows, episode_events, episode_rows, feedback_rows, setback_rows
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
@@ -40,11 +40,6 @@ from ace.task.types import Episode
 _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs"
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
 _REASONS = {reason.value: reason for reason in Reason}
-_FEEDBACK = """SELECT id, run, episode, "right", expected, text, author, created, score, unjudged
-FROM feedback WHERE id > ? AND (CAST(? AS TEXT) IS NULL OR run IN (SELECT id FROM runs WHERE task = ?))"""
-# The payload of a step names the feedback that was learned from.
-_UNLEARNED = """AND id IN (SELECT id FROM feedback
-EXCEPT SELECT CAST(value AS BIGINT) FROM steps, json_each(steps.payload, '$.feedback'))"""
 _NO_RUN = 2**62  # more runs than there will be
 _QUESTIONS = """SELECT sample_id, question FROM episodes
 WHERE run = :run AND sample_id IN (SELECT value FROM json_each(:samples))"""
@@ -219,20 +214,18 @@ class RunStore(CallStore):
         Raises UnknownVersion for an episode that is not in the file.
         """
         with self._writing() as db:
-            return episode_events.add_feedback(db, feedback)
+            return feedback_rows.add_feedback(db, feedback)
 
     def feedback(
         self, task: str | None = None, *, after: int = 0, unlearned: bool = False, limit: int | None = None
     ) -> list[AnswerFeedback]:
         """Return feedback on answers, oldest first: of a task, or of all; the first `limit` of it.
 
-        `after` leaves out what is numbered up to it; `unlearned` leaves out what a run has learned from, for
-        which all steps are gone over.
+        `after` leaves out what is numbered up to it; `unlearned` leaves out what a run has learned from. That
+        takes as long as what waits is long, however much has been learned from.
         """
-        sql = f"{_FEEDBACK} {_UNLEARNED if unlearned else ''} ORDER BY id LIMIT ?"
         with self._reading() as db:
-            rows = db.execute(sql, [after, task, task, -1 if limit is None else limit]).fetchall()
-        return [_row_to_feedback(row) for row in rows]
+            return feedback_rows.read_feedback(db, task, after=after, unlearned=unlearned, limit=limit)
 
     def newest_feedback(self) -> int:
         """Return the number of the feedback that came last, on whatever task; 0 for none."""
@@ -241,11 +234,9 @@ class RunStore(CallStore):
         return int(number)
 
     def count_unlearned(self, task: str) -> int:
-        """Return how much feedback on a task no run has learned from; all steps are gone over for it."""
-        sql = f"SELECT count(*) FROM ({_FEEDBACK} {_UNLEARNED}) AS left_over"  # noqa: S608 (our own text)
+        """Return how much feedback on a task no run has learned from."""
         with self._reading() as db:
-            (count,) = db.execute(sql, [0, task, task]).fetchone()
-        return int(count)
+            return feedback_rows.count_waiting(db, task)
 
     def setbacks(self, task: str, *, since: int = _NO_RUN) -> list[Setback]:
         """Return where learning from feedback on a task failed, oldest first, in runs that did not end well.
@@ -353,28 +344,14 @@ def read_run(db: Database, run: int) -> Run:
 def add_step(db: Database, run: int | None, step: tuple[int, str, dict[str, Any]], version: int) -> None:
     """Append a step (number, phase, payload) to a run's journal; `version` is the head after it.
 
-    Raises StoreError without a run, ValueError for a payload that is not JSON.
+    The feedback whose numbers stand under "feedback" in the payload has been learned from. Raises StoreError
+    without a run, ValueError for a payload that is not JSON.
     """
     if run is None:
         raise StoreError("A journal step needs the run it belongs to.", hint="Pass run= beside step=.")
     number, phase, payload = step
     checked_rows.insert(db, "steps", [(run, number, phase, to_json(payload), version)])
-
-
-def _row_to_feedback(row: tuple[Any, ...]) -> AnswerFeedback:
-    """Read a row of `_FEEDBACK`."""
-    number, run, episode, right, expected, text, author, created, score, unjudged = row
-    return AnswerFeedback(
-        episode=episode,
-        right=None if unjudged else bool(right),
-        expected=expected,
-        text=text,
-        author=author,
-        created=created,
-        number=number,
-        run=run,
-        score=score,
-    )
+    feedback_rows.mark_learned(db, payload.get("feedback", ()))
 
 
 def _row_to_run(row: tuple[Any, ...]) -> Run:

@@ -17,7 +17,7 @@ from typing import Any
 from ace.errors import NotAPlaybook, StoreConflict
 from ace.playbook.codec import chain_hash
 from ace.runs.records import Problem
-from ace.store import bullet_history, checked_rows
+from ace.store import bullet_history, checked_rows, feedback_rows
 from ace.store.connection import OpenFile
 from ace.store.integrity import backup, seals, verify
 from ace.store.sqlite_text import read_column
@@ -119,6 +119,8 @@ class TransferStore(OpenFile):
             for table in _ORDER:
                 if table not in unchanged:
                     copied[table] = _TableCopy(theirs, ours, table, str(self.path), str(source.path)).run()
+            if copied.get("feedback") or copied.get("steps"):
+                feedback_rows.list_again(ours)
             if texts:
                 _copy_history(theirs, ours, before)
                 copied["operations"] = sum(map(len, texts.values()))

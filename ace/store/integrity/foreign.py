@@ -50,8 +50,9 @@ def check_writable(db: sqlite3.Connection, path: Path) -> None:
     """Raise StoreUnwritable if anything that is not ours would take part in a write.
 
     A file as this release makes it costs reading its schema. Call it inside the transaction that will write.
+    Raises NewerSchema where a later release has migrated the file since it was opened.
     """
-    (version,) = db.execute("PRAGMA user_version").fetchone()
+    version = schema.schema_version(db, path)
     if version == 0 or hash_schema(db) == schema.DIGEST:  # a new file, or one of this release
         return
     for item in find_foreign(db):

@@ -8,14 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 from ace.errors import FormatError, NotAPlaybook
 from ace.playbook.codec import chain_hash, delta_from_json
 from ace.playbook.delta import apply, touched_ids
 from ace.playbook.model import Delta, Playbook
 from ace.runs.records import Branch, Problem, Version
-from ace.store import bullet_history, checked_rows, lineage, memory_rows, vector_rows, versions
+from ace.store import bullet_history, checked_rows, feedback_rows, lineage, memory_rows, vector_rows, versions
 from ace.store.integrity import seals
 from ace.store.store_database import Database
 
@@ -44,8 +43,9 @@ def find_problems(db: Database) -> Iterator[Problem]:
         yield from _check_rows(db)
         yield from _check_completeness(db)
         yield from _check_references(db)
-        for text in chain(memory_rows.find_problems(db), vector_rows.find_problems(db)):
-            yield Problem(None, text)
+        for rows in (feedback_rows, memory_rows, vector_rows):
+            for text in rows.find_problems(db):
+                yield Problem(None, text)
         history = _History({branch.name: branch for branch in lineage.read_branches(db)})
         for version in reversed(versions.read_log(db, None, None)):
             yield from history.check(db, version)

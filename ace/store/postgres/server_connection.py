@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreBusy, StoreError, StoreUnreachable, StoreUnwritable
+from ace.store import schema
 from ace.store.integrity import seals
 from ace.store.lead_signs import give_signs
-from ace.store.postgres import server_lead, server_session, server_tables
+from ace.store.postgres import server_lead, server_session, server_tables, server_upgrade
 from ace.store.postgres.dialect import escape_value, join_inserts, translate
 from ace.store.postgres.server_errors import describe, is_lost, typed_errors
 from ace.store.postgres.server_lead import Lead
@@ -47,6 +48,7 @@ WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?) AND relkin
 def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeout: float) -> ServerConnection:
     """Connect to a playbook on a server, and make its tables where there are none and `create` is set.
 
+    Tables of an earlier release are brought up to date, unless it is only read.
     `timeout`: seconds to wait for another writer, and for a connection that was lost. Raises InputError
     where psycopg is not installed; StoreUnreachable, NotAPlaybook, NewerSchema, StoreBusy or StoreUnwritable;
     StoreError where there is no playbook, and for a server that cannot hold one.
@@ -55,12 +57,14 @@ def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeou
     try:
         with typed_errors(address):
             server_session.check_server(db.session, address)
-            is_there = server_tables.check_version(db, address)
-            if not is_there and (read_only or not create):
+            version = server_tables.read_version(db, address)
+            if not version and (read_only or not create):
                 hint = "`ace learn TASK --playbook URL` makes one."
                 raise StoreError(f"There is no playbook at {address}.", hint=hint, path=str(address))
-            if not is_there:
-                db.create()
+            if read_only:
+                server_tables.check_version(db, address)
+            elif version < schema.LATEST:
+                db.prepare_tables()
             if not read_only:
                 server_session.check_writable(db, address)
     except BaseException:
@@ -299,12 +303,18 @@ class ServerConnection:
             self._raw.close()  # who leads no more does not write: the next try begins here again
             raise
 
-    def create(self) -> None:
-        """Make the tables, unless another process was faster."""
+    def prepare_tables(self) -> None:
+        """Make the tables, or bring those of an earlier release up to date; unless another was faster.
+
+        Raises StoreBusy where processes that may be of that release are connected.
+        """
         with self._transaction(self.address):
             self._begin_to_write()
-            if server_tables.read_version(self, self.address) == 0:
+            version = server_tables.read_version(self, self.address)
+            if version == 0:
                 server_tables.create_tables(self, self.address)
+            elif version < schema.LATEST:
+                server_upgrade.upgrade_tables(self, self.address, version)
             self.execute("COMMIT")
             self._flush()
 

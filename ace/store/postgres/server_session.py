@@ -35,6 +35,7 @@ _RIGHTS = """SELECT current_user, bool_and(
     has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
     AND (relname NOT IN ('branches', 'runs', 'seals', 'bullets', 'writers')
         OR has_table_privilege(oid, 'UPDATE'))
+    AND (relname NOT IN ('episode_events', 'waiting_feedback') OR has_table_privilege(oid, 'DELETE'))
 ) FROM pg_class WHERE relkind = 'r' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?)"""
 
 

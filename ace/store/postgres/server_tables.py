@@ -83,7 +83,7 @@ def check_version(db: Sql, address: ServerAddress) -> bool:
     """
     version = read_version(db, address)
     if 0 < version < schema.LATEST:
-        hint = "Pull it to a file with the release that made it, and push that file with this one."
+        hint = "Stop what still runs with the earlier one: the next command that writes brings it up to date."
         message = f"{address} has schema {version}; this release knows {schema.LATEST}."
         raise NotAPlaybook(message, hint=hint, path=str(address))
     return version > 0

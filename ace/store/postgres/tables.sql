@@ -207,6 +207,10 @@ CREATE TABLE feedback (              -- what was said of an answer after it was 
     score DOUBLE PRECISION,            -- from 0 to 1; NULL where nobody gave one
     unjudged BIGINT NOT NULL DEFAULT 0  -- 1: nobody said whether it is right, and "right" is 0
 );
+CREATE TABLE waiting_feedback (      -- what no step has learned from yet, as the journals say
+    feedback BIGINT PRIMARY KEY REFERENCES feedback DEFERRABLE,
+    task TEXT                          -- of its run; NULL where it has none
+);
 CREATE TABLE episode_events (        -- of somebody else's agent: what its program has reported
     episode TEXT NOT NULL,             -- the id that its row in episodes has once it has ended
     number BIGINT NOT NULL,            -- 0 is how it began, which stays; the others go when it ends
@@ -295,6 +299,7 @@ CREATE INDEX episodes_run ON episodes (run);
 CREATE INDEX proposals_run ON proposals (run);
 CREATE INDEX bullet_history_bullet ON bullet_history (branch, bullet, version);
 CREATE INDEX calls_run ON calls (run, step);
+CREATE INDEX waiting_feedback_task ON waiting_feedback (task, feedback);
 CREATE INDEX memories_user ON memories ("user", scope, session);
 CREATE VIEW history AS              -- what every version did, newest first
 SELECT number AS version, branch, created, author, reason, run, merged, op, bullet, operation
