@@ -376,7 +376,7 @@ class Forgotten:
     """Places that still hold the texts and that forgetting does not change."""
 
     scrubbed: bool
-    """True if no byte of the texts is left in the file. While others have it open, call `Store.scrub` later."""
+    """True if no byte of the texts is left in the file. Where others have it open, call `scrub` later."""
 
     short: int = 0
     """Number of values too short and common to be searched for in other records."""
