@@ -153,8 +153,10 @@ def _draw(store: Store, looks: Iterator[RunLook]) -> RunLook:
     after = (look.run.report or {}).get("after")
     if after:
         text = f"{text}: {format_score(Score.from_json(after))}"
+    elif state == "failed" and look.run.report:
+        text = f"{text}: {look.run.report.get('stopped', '')}"
     lines = [text, f"  ace runs show {run.id} --playbook {store.path}"]
-    if state not in ("done", "failed"):
+    if state != "done":
         lines.append("  the command that began it goes on with --resume")
     emit(False, {}, "\n".join(lines))
     return look

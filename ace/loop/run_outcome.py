@@ -193,7 +193,8 @@ def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
         if reason and result.failure is not Failure.CONTEXT:
             samples_by_reason[reason].append(result.sample)
     for reason, samples in list(samples_by_reason.items())[:_REASONS]:
-        yield f"{format_count(len(samples), 'answer')} failed, {samples[0]} the first: {reason:.300}"
+        count = format_count(len(samples), "answer")
+        yield f"{count} failed, the first at sample {samples[0]}: {reason:.300}"
     if len(samples_by_reason) > _REASONS:
         more = len(samples_by_reason) - _REASONS
         yield f"{more} more reasons, in the table `episodes` of the file"

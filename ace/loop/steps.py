@@ -14,6 +14,7 @@ from ace.methods.protocol import Chore, Moment, Trial, Update
 from ace.playbook.model import Playbook
 from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, PhaseKind, SampleResult
+from ace.task.solving import OwnAgent, OwnCommand, OwnSolver
 from ace.task.types import Failure, Sample
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
         answered = trial.attempt.text or not trial.attempt.error
         failures.append(None if answered else trial.attempt.failure or Failure.OTHER)
     if run.attempts_outage.ends_run(failures):
-        own_agent = Failure.AGENT in failures
+        own_agent = isinstance(run.task.solver, OwnAgent | OwnCommand | OwnSolver)
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
             hint="Run the agent by itself first." if own_agent else "Try `ace models check NAME`.",

@@ -290,7 +290,7 @@ class Run:
     """ISO 8601, UTC; None while it runs, and after a kill."""
 
     report: dict[str, Any] | None
-    """None until the run has ended, and for one that failed."""
+    """None until the run has ended, and for one that was interrupted. Of one that failed it says why."""
 
 
 @dataclass(frozen=True, slots=True)
