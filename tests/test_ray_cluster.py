@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,41 @@ def _kill_node(cluster: Any, model: ModelServer) -> None:
     model.go_on()
 
 
+@contextmanager
+def start_head(python: str, folder: Path, **environment: str) -> Iterator[str]:
+    """Start a head on loopback with another interpreter, and yield its address."""
+    program = [python, "-m", "ray.scripts.scripts"]
+    head = ["start", "--head", "--port=0", "--num-cpus=1", "--include-dashboard=false", "--block"]
+    node: Any = subprocess.Popen(
+        [*program, *head, "--node-ip-address=127.0.0.1"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        lines = iter(node.stdout.readline, "")
+        yield next(line.split("--address=")[1].split("'")[1] for line in lines if "--address=" in line)
+    finally:
+        ray.shutdown()
+        node.terminate()
+        node.wait()
+
+
+def test_a_cluster_that_asks_for_a_token_says_what_is_missing(tmp_path: Path) -> None:
+    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+    with (
+        start_head(sys.executable, tmp_path, **os.environ | secret) as address,
+        Store.open(tmp_path / "p.db") as store,
+        pytest.raises(InputError) as error,
+    ):
+        settings = replace(ON_RAY, ray_address=address)
+        evaluate(things(), store, RoleModels.of(ScriptedClient(says)), settings)
+    assert "RAY_AUTH_MODE=token" in (error.value.hint or "") and secret["RAY_AUTH_TOKEN"] not in str(
+        error.value
+    )
+
+
 def test_a_node_without_the_package_is_named_with_the_command_that_helps(tmp_path: Path) -> None:
     """The node is started from an environment that has Ray and what it needs, and not this package."""
     bare = tmp_path / "bare"
@@ -96,14 +132,8 @@ def test_a_node_without_the_package_is_named_with_the_command_that_helps(tmp_pat
         [python, "-c", "import ray, ace"], capture_output=True, text=True, env=environment, cwd=tmp_path
     )
     assert "No module named 'ace'" in absent.stderr
-    program = [python, "-m", "ray.scripts.scripts"]
-    head = ["start", "--head", "--port=0", "--num-cpus=1", "--include-dashboard=false", "--block"]
-    node: Any = subprocess.Popen(
-        [*program, *head], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        lines = iter(node.stdout.readline, "")
-        address = next(line.split("--address=")[1].split("'")[1] for line in lines if "--address=" in line)
+    # Ray's default depends on whether the user has a token already.
+    with start_head(python, tmp_path, **environment | {"RAY_AUTH_MODE": "disabled"}) as address:
         here = Path.cwd()
         os.chdir(tmp_path)  # Ray lets workers import from the folder of the driver
         try:
@@ -114,7 +144,3 @@ def test_a_node_without_the_package_is_named_with_the_command_that_helps(tmp_pat
             os.chdir(here)
         assert "cannot use the package (No module named 'ace'" in str(error.value)
         assert "pip install 'ace-engine[ray]==" in str(error.value)
-    finally:
-        ray.shutdown()
-        node.terminate()
-        node.wait()

@@ -87,6 +87,8 @@ def _check_address(address: str) -> None:
         words = ["it does not say that it is one"]
     if words:
         message = f"What answers at {address} is no Ray cluster that can be used ({words[0]:.300})."
-        raise InputError(
-            message, hint="Check address, RAY_AUTH_TOKEN, and that both have one version of Ray."
+        hint = (
+            "Check the address, and that both have one version of Ray. One that asks for a token needs"
+            " RAY_AUTH_MODE=token here, and its token as RAY_AUTH_TOKEN or in ~/.ray/auth_token."
         )
+        raise InputError(message, hint=hint)

@@ -135,6 +135,14 @@ def _list_notes(run: Run, phase: PhaseKind, version: int) -> Iterator[str]:
         limit = format_count(run.budget.calls or 0, "call")
         yield f"learning ended when its {limit} were used up; --calls sets how many"
     yield from run.method.summarize(run.contexts.state).notes
+    for step in run.steps:
+        record = step.notes.get("set_aside")
+        if record:
+            times = format_count(record["failures"], "time")
+            yield (
+                f"feedback {record['feedback']} is set aside: learning from it failed {times}, the last:"
+                f" {record['error']}; given again, it is tried again"
+            )
     yield from _describe_too_long(run)
     # Answers that reached their greatest length.
     results = [result for step in run.steps for result in step.results]
