@@ -235,6 +235,29 @@ def test_the_reference_names_tools_and_codes_and_no_task(made: Made) -> None:
                     assert value == made.world["none"] or f'"{value}"' not in text, (row["id"], value)
 
 
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_right_calls_of_the_training_teach_what_the_reference_says(
+    offices: dict[int, Made], seed: int
+) -> None:
+    made = offices[seed]
+    task = load_task(made.folder, trust=True)
+    kinds = {tuple(call["name"] for call in sample.data["actions"]): sample for sample in task.train}
+    lines = set()
+    for sample in kinds.values():
+        others = [other for other in task.train if other is not sample]
+        for entry in task.environment.suggest(sample, others, ()):
+            lines |= {suggestion.text for suggestion in entry}
+    text = "\n".join(lines)
+    for table in ("causes", "reasons", "accesses", "kinds"):
+        for word, code in made.world[table].items():
+            assert f'"{code}" for {word}' in text, (word, text)
+    reference = (made.folder / "reference.md").read_text("utf-8")
+    procedures = re.findall(r": (\w+\(.* then done\..*)", reference)
+    assert len(procedures) == 8 and all(procedure in text for procedure in procedures)
+    limits = [made.world["limit"], *re.findall(r", where \w+ is (?:more than )?(\d+)", text)]
+    assert set(map(str, limits)) == {str(made.world["limit"])}
+
+
 def test_no_call_raises_anything_but_a_refusal(made: Made) -> None:
     """Whatever a model writes: unknown values, other types, arguments missing or too many."""
     rng = random.Random(7)

@@ -124,6 +124,31 @@ def test_what_all_values_have_and_a_number_that_comes_twice_say_nothing() -> Non
     assert describe_form(uses("hour", *ways)) == 'the number, then "u20"'
 
 
+@pytest.mark.parametrize(
+    ("question", "value", "span"),
+    [
+        ("Move it from 9 October to 2 October at 8.", "02OCT", "2 October"),  # the word nearest to the number
+        ("Move it from October 2 to October 9 at 8.", "09OCT", "October 9"),
+        ("Plan it at 8 on 8 May.", "08MAY", "8 May"),
+    ],
+)
+def test_a_word_that_comes_twice_is_the_one_beside_the_rest(question: str, value: str, span: str) -> None:
+    ways = [make_way(question, ("plan", {"on": value}, "")), visit("June", 27, 12, "{day:02}{name}")]
+    assert find_spans(uses("on", *ways), ways) == [span, "June 27"]
+
+
+def test_a_code_may_belong_to_a_word_that_is_a_value_of_another_call() -> None:
+    shelves = {"cup": "K4", "jug": "R2"}
+    ways = []
+    for number, thing in enumerate(("cup", "jug", "cup", "jug", "jug")):
+        box = f"Box{number}"
+        scan = ("scan", {"box": box, "thing": thing}, {"id": f"T{number}"})
+        put = ("put", {"id": f"T{number}", "shelf": shelves[thing]}, "ok")
+        ways.append(make_way(f"Put the {thing} of {box} away.", scan, put))
+    line = write_value_line("shelf", uses("shelf", *ways), ways)
+    assert line == 'shelf="K4" for cup; shelf="R2" for jug'
+
+
 def test_values_without_a_form_in_common_have_no_rule() -> None:
     ways = [
         make_way("Pay 3 now.", ("pay", {"sum": "x9"}, "")),

@@ -17,7 +17,7 @@ MONTHS = [
 LETTERS = "BCDFGHJKLMNPRSTVWZ"
 CODES = {"causes": 3, "reasons": 2, "accesses": 2, "kinds": 3}
 PAGE_SIZE = 2
-WORDINGS = 3  # of each kind of task
+WORDINGS = 2  # of each kind of task
 CAST = 72  # colleagues, and as many customers: more than there are tasks with one
 TOOLS = {
     "find_person": ("name",),
@@ -27,9 +27,9 @@ TOOLS = {
     "ask_approval": ("order",),
     "refund": ("order", "amount", "approval"),
     "close_case": ("order", "code"),
-    "find_files": ("project", "page"),
+    "find_files": ("project", "kind", "page"),
     "move_file": ("file", "folder"),
-    "share_file": ("file", "person", "access"),
+    "share_file": ("file", "reader", "access"),
 }
 
 
@@ -69,28 +69,36 @@ class World:
         self.none, self.pages = self.draw("without_approval"), self.draw("pages")
         before, self.scale, after, rule = self.draw("amounts")
         self.before, self.after, self.amount_rule = (text.format(code=code) for text in (before, after, rule))
-        self.date, self.date_rule = self.draw("dates")
+        self.date, self.spoken_date, self.date_rule = self.draw("dates")
         self.time, self.time_rule = self.draw("times")
-        self.minute = self.draw("minutes")
 
     def _draw_codes(self) -> None:
-        numbers, form = self.rng.sample(range(3, 60), len(self.arguments)), self.draw("errors")
+        numbers, form = self.rng.sample(range(103, 160), len(self.arguments)), self.draw("errors")
         self.errors = {
             role: form.format(number=number, argument=name)
             for (role, name), number in zip(self.arguments.items(), numbers, strict=True)
         }
         forms = self.rng.sample(self.words["codes"], len(CODES))
         self.codes = {
-            table: {name: self.make_id(form) for name in self.rng.sample(self.words[table]["words"], count)}
+            table: {
+                name: self.make_id(form, first=name[0].upper())
+                for name in self.rng.sample(self.words[table]["words"], count)
+            }
             for (table, count), form in zip(CODES.items(), forms, strict=True)
         }
 
-    def make_id(self, form: str) -> str:
-        """Return what no other thing of this world is called. A form has letters, a number and digits."""
+    def make_id(self, form: str, first: str = "") -> str:
+        """Return what no other thing of this world is called.
+
+        A form has letters, a number and digits, or begins with the `first` letter of a word.
+        """
         while True:
             letters = dict(zip(("a", "b"), self.rng.sample(LETTERS, 2), strict=True))
             text = form.format(
-                **letters, number=self.rng.randrange(100, 1000), digit=self.rng.randrange(2, 10)
+                **letters,
+                first=first,
+                number=self.rng.randrange(100, 1000),
+                digit=self.rng.randrange(2, 10),
             )
             if text not in self.used:
                 self.used.add(text)
@@ -101,7 +109,9 @@ class World:
         rng, words = self.rng, self.words
         names = [f"{first} {last}" for first in words["first_names"] for last in words["last_names"]]
         rng.shuffle(names)
-        people, customers = names[:CAST], names[CAST : 2 * CAST]
+        people = names[:CAST]
+        companies = [f"{last} {form}" for last in words["last_names"] for form in words["companies"]]
+        customers = rng.sample(companies, CAST)
         self.people, self.customers = iter(people), iter(customers)
         make = self._draw_ids()
         for name in people:
@@ -136,8 +146,11 @@ class World:
     def write_amount(self, number: int) -> str:
         return f"{self.before}{number * self.scale}{self.after}"
 
+    def say_date(self, month: int, day: int) -> str:
+        return self.spoken_date.format(month=MONTHS[month - 1], day=day)
+
     def write_time(self, hour: int) -> str:
-        return self.time.format(hour=hour, minute=self.minute)
+        return self.time.format(hour=hour)
 
     def find(self, table: str, **wanted: str) -> list[str]:
         """Return the ids of the entries with these values."""
@@ -167,7 +180,6 @@ class World:
             "errors": self.errors,
             "date": self.date,
             "time": self.time,
-            "minute": self.minute,
             "amount": {"before": self.before, "scale": self.scale, "after": self.after},
             "limit": self.limit,
             "none": self.none,

@@ -19,10 +19,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from drawing import MONTHS, World
+from drawing import World
 
 HERE = Path(__file__).parent
 LOW = 7  # an amount that no task has
+DATES = ((9, 3), (5, 14), (11, 26), (3, 9))  # days that no task has
 # How many tasks of a kind stand in train, val and test.
 KINDS = {
     "refund": (6, 3, 6),
@@ -32,7 +33,7 @@ KINDS = {
     "file": (5, 3, 5),
     "share": (5, 2, 5),
     "rebook": (4, 2, 4),
-    "refund_file": (4, 2, 4),
+    "file_refund": (4, 2, 4),
 }
 SPLITS = ("train", "val", "test")
 TASK = """name = "{name}"
@@ -67,7 +68,7 @@ class Clerk:
         self.turns = {
             name: cycle(world.rng.sample(list(table), len(table))) for name, table in world.codes.items()
         }
-        self.pages = {"file": cycle((0, 0, 1, 1, 0)), "share": cycle((0, 0, 1, 1, 0))}
+        self.pages = {"file": cycle((0, 1, 1, 0, 0)), "share": cycle((0, 1, 1, 0, 0))}
 
     def refund(self, deck: str = "below") -> tuple[Fields, Calls]:
         world, customer, number = self.world, next(self.decks["customers"]), next(self.decks[deck])
@@ -94,11 +95,11 @@ class Clerk:
     def choose_day(self) -> tuple[str, str]:
         """Return a day as tasks say it, and as calls write it."""
         month, day = next(self.decks["dates"])
-        return f"{MONTHS[month - 1]} {day}", self.world.write_date(month, day)
+        return self.world.say_date(month, day), self.world.write_date(month, day)
 
     def meet(self) -> tuple[Fields, Calls]:
         (name, person, found), (day, date) = self.look_up(), self.choose_day()
-        hour = self.world.rng.randrange(8, 18)
+        hour = next(self.decks["hours"])
         time = self.world.write_time(hour)
         fields = {"colleague": name, "day": day, "hour": hour}
         return fields, [found, self.world.call("book_meeting", person=person, date=date, time=time)]
@@ -113,7 +114,7 @@ class Clerk:
 
     def rebook(self) -> tuple[Fields, Calls]:
         fields, calls = self.cancel()
-        (later, date), hour = self.choose_day(), self.world.rng.randrange(8, 18)
+        (later, date), hour = self.choose_day(), next(self.decks["hours"])
         person = calls[1]["arguments"][self.world.arguments["person"]]
         time = self.world.write_time(hour)
         call = self.world.call("book_meeting", person=person, date=date, time=time)
@@ -123,7 +124,10 @@ class Clerk:
         """Return the id of a file on a page, what tasks say of it, and the calls that find it."""
         world, project, kind = self.world, next(self.world.projects), next(self.turns["kinds"])
         file = world.add_files(project, kind, page)
-        calls = [world.call("find_files", project=project, page=each) for each in world.pages[: page + 1]]
+        calls = [
+            world.call("find_files", project=project, kind=kind, page=each)
+            for each in world.pages[: page + 1]
+        ]
         return file, {"project": project, "kind": kind}, calls
 
     def file(self, page: int | None = None) -> tuple[Fields, Calls]:
@@ -131,35 +135,45 @@ class Clerk:
         folder = self.world.codes["kinds"][fields["kind"]]
         return fields, [*calls, self.world.call("move_file", file=file, folder=folder)]
 
-    def refund_file(self) -> tuple[Fields, Calls]:
-        (fields, calls), (more, others) = self.refund(), self.file(page=0)
+    def file_refund(self) -> tuple[Fields, Calls]:
+        (fields, calls), (more, others) = self.file(page=0), self.refund()
         return fields | more, [*calls, *others]
 
     def share(self) -> tuple[Fields, Calls]:
-        access = next(self.turns["accesses"])
         file, fields, calls = self.find_file(next(self.pages["share"]))
-        name, person, found = self.look_up()
+        reader, access = next(self.decks["people"]), next(self.turns["accesses"])
         code = self.world.codes["accesses"][access]
-        call = self.world.call("share_file", file=file, person=person, access=code)
-        return {**fields, "colleague": name, "access": access}, [found, *calls, call]
+        call = self.world.call("share_file", file=file, reader=reader, access=code)
+        return {**fields, "colleague": reader, "access": access}, [*calls, call]
 
 
 def write_rows(world: World) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each split, kinds mixed."""
     rng = world.rng
-    dates = [(month, day) for month in range(1, 13) for day in range(2, 29)]
+    days = [(month, day) for month in range(1, 13) for day in range(1, 29) if (month, day) not in DATES]
+    rng.shuffle(days)
+    short = [(month, day) for month, day in days if day < 10]
+    long = [(month, day) for month, day in days if day >= 10]
+    dates = list[tuple[int, int]]()  # every kind of task has days of one figure and of two, first and last
+    for number, pair in enumerate(zip(short, long, strict=False)):
+        dates += pair if number % 2 else pair[::-1]
     below = list(range(LOW + 1, world.limit * 3 // 4))
-    above = list(range(world.limit * 5 // 4, world.limit * 3))
-    for deck in (dates, below, above):
+    above = list(range(world.limit * 2, world.limit * 4))
+    for deck in (below, above):
         rng.shuffle(deck)
     decks = {
         "people": world.people,
         "customers": world.customers,
         "dates": iter(dates),
+        "hours": cycle(rng.sample(range(8, 18), 10)),
         "below": iter(below),
         "above": iter(above),
     }
-    wordings = {kind: cycle(world.wordings[kind.removesuffix("_above")]) for kind in KINDS}
+    # Each wording twice in a row, so that none of them goes with one of two codes only.
+    wordings = {
+        kind: cycle([text for text in world.wordings[kind.removesuffix("_above")] for _ in range(2)])
+        for kind in KINDS
+    }
     splits = {}
     for place, split in enumerate(SPLITS):
         clerk, rows = Clerk(world, decks), []
@@ -187,12 +201,12 @@ def write_reference(world: World) -> str:
         "low": LOW,
         "low_amount": world.write_amount(LOW),
         "limit_amount": world.write_amount(world.limit),
-        "early_date": world.write_date(1, 1),
-        "late_date": world.write_date(10, 30),
+        "dates": ", ".join(
+            f'{world.arguments["date"]}="{world.write_date(*date)}" for {world.say_date(*date)}'
+            for date in DATES
+        ),
         "early_time": world.write_time(7),
         "late_time": world.write_time(19),
-        "odd_date": world.write_date(7, 31),
-        "odd_time": world.write_time(18),
     }
     places = defaultdict(lambda: "…", world.nouns, money=f"… {world.currency}")
     heads = {
@@ -202,7 +216,7 @@ def write_reference(world: World) -> str:
     rules = {
         "amount_rule": world.amount_rule,
         "date_rule": world.date_rule,
-        "time_rule": world.time_rule.format(minute=world.minute),
+        "time_rule": world.time_rule,
     }
     terms = {
         "limit": world.limit,

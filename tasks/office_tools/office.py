@@ -21,7 +21,7 @@ DATES = {
     for month, name in enumerate(MONTHS, 1)
     for day in range(1, 32)
 }
-TIMES = {WORLD["time"].format(hour=hour, minute=WORLD["minute"]) for hour in range(7, 20)}
+TIMES = {WORLD["time"].format(hour=hour) for hour in range(7, 20)}
 
 
 class Office:
@@ -81,11 +81,13 @@ class Office:
         require("code", code in WORLD["causes"].values())
         return self._record("closed", order=order, code=code)
 
-    def find_files(self, project: str, page: str) -> Any:
-        found, size = find("files", "project", project), WORLD["page_size"]
+    def find_files(self, project: str, kind: str, page: str) -> Any:
+        files, size = find("files", "project", project), WORLD["page_size"]
+        require("kind", kind in WORLD["kinds"])
         require("page", page in WORLD["pages"])
         start = WORLD["pages"].index(page) * size
-        return found[start : start + size]
+        found = [{"id": file["id"]} for file in files[start : start + size] if file["kind"] == kind]
+        return found[0] if found else {"found": 0}
 
     def move_file(self, file: str, folder: str) -> Any:
         require("file", file in WORLD["files"])
@@ -93,11 +95,11 @@ class Office:
         require("folder", folder == WORLD["kinds"][WORLD["files"][file]["kind"]])
         return self._record("moved", file=file, folder=folder)
 
-    def share_file(self, file: str, person: str, access: str) -> Any:
+    def share_file(self, file: str, reader: str, access: str) -> Any:
         require("file", file in WORLD["files"])
-        require("person", person in WORLD["people"])
+        require("reader", reader in [entry["name"] for entry in WORLD["people"].values()])
         require("access", access in WORLD["accesses"].values())
-        return self._record("shared", file=file, person=person, access=access)
+        return self._record("shared", file=file, reader=reader, access=access)
 
     def _record(self, event: str, **values: str | int) -> Any:
         self._events[event].append(values)

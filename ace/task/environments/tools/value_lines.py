@@ -6,6 +6,7 @@ the same, or be one of a few codes, each of which belongs to words of the questi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 
@@ -94,20 +95,24 @@ def _list_code_words(codes: Mapping[str, Sequence[Use]], ways: Sequence[Way]) ->
 def _find_words(having: Sequence[Way], others: Sequence[Way], ways: Sequence[Way]) -> list[str]:
     """Return words that tell some questions from others, those of most questions first.
 
-    Of words that do so as well, the one that is rarest among all tasks is taken.
+    Of words that do so as well, the one that is rarest among all tasks is taken. A word of another argument's
+    value, as a name has it, is one of them only where it comes again, as a kind does.
     """
     left = list(having)
     chosen: list[str] = []
     while left and len(chosen) < _MOST_WORDS:
-        words = {word for way in left for word in way.kind_words}
-        words -= {word for other in others for word in other.kind_words}
+        counts = Counter(word for way in left for word in way.lower_words)
+        own = {word for way in left for word in way.kind_words}
+        words = own | {word for word, count in counts.items() if count > 1}
+        words -= {word for other in others for word in other.lower_words}
         if not words:
             break
-        best = min(
-            words, key=lambda word: (-count_ways(word, left), count_ways(word, ways), -len(word), word)
-        )
+        ranks = {
+            word: (-counts[word], word not in own, count_ways(word, ways), -len(word), word) for word in words
+        }
+        best = min(ranks, key=ranks.__getitem__)
         chosen.append(best)
-        left = [way for way in left if best not in way.kind_words]
+        left = [way for way in left if best not in way.lower_words]
     return chosen
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, product
 from typing import Any
 
 from ace.task.environments.tools.ways import Way, split_parts
 
+_MOST_CHOICES = 1_000  # of places for the parts of a value
 _RARE = 0.15  # of the questions, at most, have a word that may belong to a value
 
 
@@ -101,22 +103,27 @@ def _describe_part(uses: Sequence[Use], column: Sequence[str]) -> tuple[str, str
 def _find_repeated(uses: Sequence[Use]) -> list[list[int]]:
     """Return the places of the words that parts of each value repeat.
 
-    A part that all values have repeats nothing. A number that a question has twice says nothing, either.
+    A part that all values have repeats nothing. Of a word that comes twice the one nearest to the other parts
+    is meant; a number that comes twice says nothing where no other part tells which.
     """
     parts = [split_parts(use.value) for use in uses]
     is_alike = len(uses) > 1 and len(set(map(len, parts))) == 1
     fixed = {place for place, column in enumerate(zip(*parts, strict=False)) if len(set(column)) == 1}
     found = []
     for use, own in zip(uses, parts, strict=True):
-        places = list[int]()
         varying = [
             part for place, part in enumerate(own) if part.isalnum() and not (is_alike and place in fixed)
         ]
-        matches = [(part, use.way.find_part(part)) for part in varying]
-        if not any(part.isdigit() and len(same) > 1 for part, same in matches):
-            places = [place for _, same in matches for place in same[:1]]
-        found.append(places)
+        matches = [places for places in map(use.way.find_part, varying) if places]
+        is_unclear = len(matches) == 1 and len(matches[0]) > 1 and _are_numbers(use.way, matches[0])
+        found.append([] if is_unclear else _choose_nearest(matches))
     return found
+
+
+def _choose_nearest(matches: Sequence[Sequence[int]]) -> list[int]:
+    """Return one place of each match, so that they lie as close together as can be; of equals the first."""
+    choices = list(islice(product(*matches), _MOST_CHOICES))
+    return list(min(choices, key=lambda places: max(places, default=0) - min(places, default=0)))
 
 
 def _find_converted(use: Use) -> list[int]:
