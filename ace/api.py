@@ -85,8 +85,8 @@ def open_playbook(path: str | Place, *, read_only: bool = False, branch: str = "
 
 @offers_settings(Command.LEARN)
 def learn(
-    task: Task,
-    store: Store,
+    task: Task | str | Path,
+    store: Store | str | Place,
     model: Model = DEFAULT_MODEL,
     *,
     caps: Caps | None = None,
@@ -96,21 +96,24 @@ def learn(
 ) -> Report:
     """Learn from `task.train`; score `task.test` before and after. `resume` continues an unfinished run.
 
-    A cap ends the run cleanly: `report.stopped` says so, and what was learned is kept.
+    `task` may be a task's folder, and `store` the file or the address of a playbook, which is made if it is
+    missing and closed in the end. A cap ends the run cleanly: `report.stopped` says so, and what was learned
+    is kept.
 
     Raises InputError for a setting that is wrong, a method that nobody knows, and a run that cannot be
     resumed with these settings, models and samples; ModelUnavailable where the model is out of reach for
     several samples in a row; and what `ace.connect` raises for a model's name.
     """
     options = _checked_settings(Command.LEARN, settings)
-    with _connect_roles(model, caps, options.workers) as team:
-        return loop.learn(task, store, team, options, progress=progress, resume=resume)
+    task = _read_task(task)
+    with _connect_roles(model, caps, options.workers) as team, _hold_store(store, create=True) as opened:
+        return loop.learn(task, opened, team, options, progress=progress, resume=resume)
 
 
 @offers_settings(Command.ONLINE)
 def online(
-    task: Task,
-    store: Store,
+    task: Task | str | Path,
+    store: Store | str | Place,
     model: Model = DEFAULT_MODEL,
     *,
     caps: Caps | None = None,
@@ -121,18 +124,19 @@ def online(
     """Go once over `task.train`: answer, score, then learn. `report.after` scores the answers as given.
 
     `resume` continues an unfinished run; one that learned `behind` its answers cannot be continued. A cap
-    ends the run cleanly. Raises what `ace.learn` raises.
+    ends the run cleanly. `task` and `store` may be paths, and errors are raised, as for `ace.learn`.
     """
     options = _checked_settings(Command.ONLINE, settings)
-    with _connect_roles(model, caps, options.workers) as team:
-        return loop.online(task, store, team, options, progress=progress, resume=resume)
+    task = _read_task(task)
+    with _connect_roles(model, caps, options.workers) as team, _hold_store(store, create=True) as opened:
+        return loop.online(task, opened, team, options, progress=progress, resume=resume)
 
 
 @offers_settings(Command.SERVE)
 @contextmanager
 def serve(
     task: Task | str | Path,
-    store: Store,
+    store: Store | str | Place,
     model: Model = DEFAULT_MODEL,
     *,
     caps: Caps | None = None,
@@ -141,18 +145,19 @@ def serve(
 ) -> Iterator[OnlineServer]:
     """Yield an agent that answers at once and learns when `agent.feedback` says what became of an answer.
 
-    `task` may be a task's folder. Feedback that waits when the block ends is learned from first. After an
-    error it stays in the file, and the next serving learns from it.
+    `task` may be a task's folder, and `store` the file or the address of a playbook. Feedback that waits when
+    the block ends is learned from first. After an error it stays in the file, and the next serving learns
+    from it.
 
     Raises InputError for settings under which feedback could not be learned from, TaskError for a folder that
     cannot be used, and what `ace.connect` raises for a model's name.
     """
     options = _checked_settings(Command.SERVE, settings)
-    if not isinstance(task, Task):
-        task = load_task(task)
+    task = _read_task(task)
     with (
         _connect_roles(model, caps, options.workers) as team,
-        loop.serve(task, store, team, options, progress=progress) as agent,
+        _hold_store(store, create=True) as opened,
+        loop.serve(task, opened, team, options, progress=progress) as agent,
     ):
         yield agent
 
@@ -183,7 +188,7 @@ def learner(
     Raises InputError or TaskError for what cannot work, and errors of opening the file. Later on it raises
     nothing: see `problems`. With `raises` each call raises its own errors instead, and records nothing then.
     """
-    options = _checked_settings(Command.SERVE, settings)
+    options = _checked_settings(Command.SERVE, settings, caller="learner")
     if options.feedback is not FeedbackKind.LABELS:
         raise InputError("What became of an answer is a label.", hint="Leave out feedback.")
     notes: tuple[str, ...] = ()
@@ -235,8 +240,8 @@ def learning(
 
 @offers_settings(Command.EVAL)
 def evaluate(
-    task: Task,
-    store: Store,
+    task: Task | str | Path,
+    store: Store | str | Place,
     model: Model = DEFAULT_MODEL,
     *,
     version: Ref | None = None,
@@ -246,12 +251,14 @@ def evaluate(
 ) -> Report:
     """Score a version (number, branch or tag; the head by default) on `split`. Nothing is learned.
 
-    `report.after` has the score. Raises UnknownVersion where there is no such version, and what `ace.learn`
+    `report.after` has the score. `task` may be a task's folder, and `store` the file or the address of a
+    playbook. Raises UnknownVersion where there is no such version, and what `ace.learn`
     raises.
     """
     options = _checked_settings(Command.EVAL, settings)
-    with _connect_roles(model, caps, options.workers) as team:
-        return loop.evaluate(task, store, team, options, progress=progress, version=version)
+    task = _read_task(task)
+    with _connect_roles(model, caps, options.workers) as team, _hold_store(store, create=True) as opened:
+        return loop.evaluate(task, opened, team, options, progress=progress, version=version)
 
 
 @offers_settings(Command.COMPARE)
@@ -279,8 +286,7 @@ def compare(
     test samples that are learned from, an unknown method.
     """
     options = Settings.of(Command.COMPARE, settings, beside=(*_BESIDE, "methods", "seeds", "study"))
-    if not isinstance(task, Task):
-        task = load_task(task)
+    task = _read_task(task)
     path = require_file(study or f"{task.name}.study.db", "A study")
     known = read_study(path) if path.exists() else None
     plan = loop.plan_study(task, options, methods, seeds, floor=floor, known=known)
@@ -288,28 +294,66 @@ def compare(
         return loop.compare(plan, path, team, progress=progress).refer_to(reference)
 
 
-def list_runs(store: Store) -> Runs:
+def list_runs(store: Store | str | Place) -> Runs:
     """Return the runs of a playbook file, oldest first: rows, a data frame, or a table in a notebook."""
-    return Runs(tuple(store.runs()))
+    with _hold_store(store, read_only=True) as opened:
+        return Runs(tuple(opened.runs()))
 
 
 def as_context(
-    playbook: Store | Playbook, budget: int = 10_000, *, count_tokens: CountTokens = estimate_tokens
+    playbook: Store | Playbook | str | Place,
+    budget: int = 10_000,
+    *,
+    count_tokens: CountTokens = estimate_tokens,
 ) -> str:
     """Return the active bullets as text for a prompt of one's own, never more than `budget` tokens.
 
-    Of a store, those at the head of its branch. New bullets append within their section, so a cached prefix
-    lives long. The default counter guesses high; give the model's own where there is one. Without a bullet
-    that fits the text is "".
+    Of a store, or of the file or the address of one, those at the head of its branch. New bullets append
+    within their section, so a cached prefix lives long. The default counter guesses high; give the model's
+    own where there is one. Without a bullet that fits the text is "". Raises InputError for a budget below 0.
     """
-    if isinstance(playbook, Store):
-        playbook = playbook.checkout()
+    if budget < 0:
+        raise InputError(f"budget is {budget}.", hint="Give a number of tokens, at least 0.", field="budget")
+    if not isinstance(playbook, Playbook):
+        with _hold_store(playbook, read_only=True) as opened:
+            playbook = opened.checkout()
     return render_playbook(playbook, budget, count_tokens).text
 
 
-def _checked_settings(command: Command, keywords: Mapping[str, Any]) -> Settings:
-    """Return the keywords as settings. Raises InputError for a wrong name, value or method."""
-    settings = Settings.of(command, keywords, beside=_BESIDE)
+def _read_task(task: Task | str | Path) -> Task:
+    """Return a task, loaded where it is the folder of one. Raises InputError for anything else."""
+    if isinstance(task, str | Path):
+        return load_task(task)
+    if not isinstance(task, Task):
+        hint = "Give a task's folder, or what ace.define_task or ace.load_task returns."
+        raise InputError(f"task is no task: {task!r:.60}.", hint=hint, field="task")
+    return task
+
+
+@contextmanager
+def _hold_store(
+    store: Store | str | Place, *, create: bool = False, read_only: bool = False
+) -> Iterator[Store]:
+    """Yield a store; one that is opened here, from a file or an address, is closed in the end.
+
+    Raises InputError for anything else, and errors of opening.
+    """
+    if isinstance(store, Store):
+        yield store
+        return
+    if not isinstance(store, str | Place):
+        hint = "Give the path of a playbook, or what ace.open_playbook returns."
+        raise InputError(f"store is no playbook: {store!r:.60}.", hint=hint, field="store")
+    with Store.open(store, create=create, read_only=read_only) as opened:
+        yield opened
+
+
+def _checked_settings(command: Command, keywords: Mapping[str, Any], caller: str = "") -> Settings:
+    """Return the keywords as settings. Raises InputError for a wrong name, value or method.
+
+    `caller` is the function that takes them, where it is not called like the command.
+    """
+    settings = Settings.of(command, keywords, beside=_BESIDE, caller=caller)
     loop.find_method(settings.method)
     return settings
 

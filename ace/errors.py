@@ -60,8 +60,12 @@ class AceError(Exception):
         """Values for programs, by name; which there are, each subclass says."""
 
     def __str__(self) -> str:
-        """Return the message and the hint, as people read them."""
-        return f"{self.message} {self.hint}".strip()
+        """Return the message and the hint, as people read them: two sentences."""
+        message = self.message.strip()
+        ends = message.endswith((".", "!", "?", ":", ";", ")", "`", "\u3002", "\u2026"))
+        if message and self.hint and not ends:  # it ends with the words of somebody else
+            message += "."
+        return f"{message} {self.hint}".strip()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to build the error again with its hint and details, for `pickle`."""

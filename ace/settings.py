@@ -251,16 +251,18 @@ class Settings:
             object.__setattr__(self, setting.name, value)
 
     @classmethod
-    def of(cls, command: Command, values: Mapping[str, Any], *, beside: Collection[str] = ()) -> Settings:
+    def of(
+        cls, command: Command, values: Mapping[str, Any], *, beside: Collection[str] = (), caller: str = ""
+    ) -> Settings:
         """Return the settings of one command: `values`, and its defaults for the rest.
 
-        `beside` names what else the caller takes, for the advice on a misspelt name.
+        `beside` names what else the caller takes, for advice, and `caller` is what errors call it.
         Raises InputError for a name that the command does not take, and for a value out of bounds.
         """
         taken = {setting.name: setting for setting in settings_of(command)}
         for name in values:
             if name not in taken:
-                raise _unknown_setting(command, name, [*taken, *beside])
+                raise _unknown_setting(caller or command, name, [*taken, *beside])
         defaults = {name: setting.default_for(command) for name, setting in taken.items()}
         return cls(**{**defaults, **values})
 
@@ -384,7 +386,7 @@ def settings_of(command: Command) -> Iterator[Setting]:
             yield setting
 
 
-def _unknown_setting(command: Command, name: str, taken: Collection[str]) -> InputError:
+def _unknown_setting(command: str, name: str, taken: Collection[str]) -> InputError:
     """Return the error for a name that is none: where it belongs, what comes close, or what there is."""
     from difflib import get_close_matches
 
@@ -392,8 +394,6 @@ def _unknown_setting(command: Command, name: str, taken: Collection[str]) -> Inp
     close = get_close_matches(name, taken, n=1) or get_close_matches(name, everywhere, n=1)
     if name in everywhere:
         hint = f"It is for {' and '.join(everywhere[name].about.commands)}."
-    elif close:
-        hint = f"Did you mean {close[0]}?"
     else:
-        hint = f"There are: {', '.join(taken)}."
+        hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(taken)}."
     return InputError(f"`{command}` takes no setting {name!r}.", hint=hint)

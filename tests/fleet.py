@@ -59,6 +59,21 @@ class Member:
         """Say through this server that an answer is wrong, whoever gave it."""
         self.tell("judge", episode, colour)
 
+    def stop(self) -> None:
+        """Stop it where it stands, as Ctrl-Z does, until `go_on`."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def __enter__(self) -> Member:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave no process behind: one that is stopped cannot be ended in order."""
+        if self.process.is_alive():
+            self.kill()
+
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.join()

@@ -53,7 +53,10 @@ TASKS: dict[str, tuple[dict[str, str | None], str]] = {
         {"test.jsonl": row("two")},
         "The same question is in train (train.jsonl:1) and in test.",
     ),
-    "empty training set": ({"train.jsonl": ""}, "has no training samples. Learning needs at least one."),
+    "empty training set": (
+        {"train.jsonl": ""},
+        "train.jsonl: The file has no rows. Learning needs at least one row.",
+    ),
 }
 
 

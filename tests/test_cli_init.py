@@ -430,3 +430,77 @@ def test_questions_are_typed_on_a_terminal(tmp_path: Path) -> None:
     assert process.exitcode == 0 and check_task(task) == []
     assert task.instructions == "Answer with the name of a city."
     assert [sample.data["answer"] for sample in task.train] == ["Paris", "Madrid"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "question", "label"),
+    [
+        ("cp1251", "Где мой заказ номер", "доставка"),
+        ("cp1256", "أين طلبي رقم", "شحن"),
+        ("cp932", "注文はどこですか", "配送"),
+        ("gb18030", "请问我的订单现在在哪里", "物流"),
+        ("mac_roman", "Wo ist die größere, grün", "kürzer"),
+    ],
+)
+def test_a_table_in_another_encoding_is_asked_about_and_not_read_as_nonsense(
+    ace: Ace, encoding: str, question: str, label: str
+) -> None:
+    rows = [(str(n), f"{question} {n}?", label) for n in range(12)]
+    write_csv(Path("t.csv"), rows, encoding=encoding, header="id;text;queue", sep=";")
+    refused(ace("init", "t.csv"), "t.csv is not UTF-8", f"--encoding {encoding} reads")
+    report(ace("init", "t.csv", "--json", "--encoding", encoding))
+    assert load_task("tasks/t").train[0].data["answer"] == label
+
+
+@pytest.mark.parametrize(
+    "words", ["Où est passée l\u2019année", "„Größe“ ÄÖÜ Äpfel §3", "Þjóðhátíð á Íslandi", "São João, às 5 €"]
+)
+def test_western_languages_are_read_as_excel_writes_them(ace: Ace, words: str) -> None:
+    rows = [(str(n), f"{words} {n}?".replace(",", " "), "ja") for n in range(12)]
+    report(ace("init", str(write_csv(Path("t.csv"), rows, encoding="cp1252")), "--json"))
+    assert words.partition(",")[0] in load_task("tasks/t").train[0].question
+
+
+@pytest.mark.parametrize("header", ["質問,回答", "السؤال,الجواب", "Вопрос,Ответ", "问题,答案", "질문,정답"])
+def test_columns_are_known_by_their_names_in_other_languages(ace: Ace, header: str) -> None:
+    write_csv(Path("t.csv"), [(f"{n}?", "long and longer text") for n in range(9)], header=header)
+    reasons = report(ace("init", "t.csv", "--json", "--dry-run"))["reasons"]
+    assert reasons == {"question": "by its name", "answer": "by its name"}
+
+
+def test_zero_is_an_answer_and_null_is_no_question(ace: Ace) -> None:
+    rows: list[Any] = [{"question": f"How many {n}?", "answer": n % 2} for n in range(8)]
+    rows.append({"question": None, "answer": 3})
+    Path("t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = report(ace("init", "t.jsonl", "--json"))
+    assert made["left_out"] == {"t.jsonl:9": "no question: question is empty"}
+    assert {sample.data["answer"] for sample in load_task("tasks/t").train} == {0, 1}
+
+
+def test_lists_of_labels_in_a_cell_are_told_from_labels(ace: Ace) -> None:
+    rows = [(str(n), f"text {n}", '"late, broken"' if n % 2 else "late") for n in range(12)]
+    made = report(ace("init", str(write_csv(Path("t.csv"), rows)), "--json"))
+    assert (made["scorer"], made["options"]) == ("labels", {"ordered": False})
+    cities = [(str(n), f"text {n}", '"Paris, France"' if n % 2 else '"Rome, Italy"') for n in range(12)]
+    made = report(ace("init", str(write_csv(Path("u.csv"), cities)), "--json", "--dry-run"))
+    assert made["scorer"] == "exact"
+
+
+def test_a_conversation_with_tools_becomes_question_and_answer(ace: Ace) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    turns = [
+        {"role": "user", "content": [{"type": "text", "text": "How many?"}]},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "7 pages"},
+        {"role": "assistant", "content": "7"},
+    ]
+    Path("t.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
+    report(ace("init", "t.jsonl", "--json"))
+    (sample,) = load_task("tasks/t").train
+    assert (sample.question, sample.data["answer"]) == ("How many?", "7")
+
+
+def test_what_an_option_cannot_mean_is_refused(ace: Ace) -> None:
+    write_csv(Path("t.csv"), tickets(9))
+    refused(ace("init", "t.csv", "--sheet", "Two"), "--sheet is only for .xlsx")
+    refused(ace("init", "t.csv", "--question", "text", "--answer", "text"), "text is given twice", "--answer")

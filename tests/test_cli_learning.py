@@ -12,6 +12,7 @@ import pytest
 
 from ace.llm import ScriptedClient
 from ace.runs.report import Report, Score
+from ace.store import Store
 from ace.task import FeedbackKind
 from tests.cli import Ace
 from tests.test_cli_tasks import tasks as tasks  # a fixture
@@ -84,6 +85,7 @@ def test_defaults(ace: Ace, loop: Put) -> None:
 
 def test_options_reach_the_loop(ace: Ace, loop: Put) -> None:
     used = loop(REPORT)
+    Store.open("mine.db").close()
     numbers = "--seed 7 --limit 3 --epochs 2 --workers 1 --batch-size 5"
     others = "--feedback execution --without proof --playbook mine.db --resume"
     ace("learn", "tasks/capitals", *numbers.split(), *others.split())
@@ -172,6 +174,7 @@ def test_an_interrupt_is_130_and_says_what_was_kept(
 ) -> None:
     loop(KeyboardInterrupt()).begins = begins
     name, *more = command.split()
+    Store.open("capitals.db").close()
     done = ace(name, "capitals", *more)
     assert (done.code, done.out) == (130, "")
     assert "committed so far is in capitals.db" in done.err

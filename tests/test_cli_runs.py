@@ -117,6 +117,9 @@ def test_what_to_do_next_is_with_the_model_of_the_run(ace: Ace, model: str, told
         run = store.start_run("learn", "shop", {"base": 0, "models": {"generator": model}})
         report = Report(kind="learn", task="shop", model=model, playbook="", selected=0, stopped="capped")
         store.finish_run(run, "capped", report.to_json())
+    assert "ace learn" not in ace("runs", "show").out  # nobody knows where its task is
+    Path("tasks/shop").mkdir(parents=True)
+    Path("tasks/shop/task.toml").touch()
     lines = ace("runs", "show").out.partition("Next\n")[2].splitlines()
     assert lines and bool(told) == any("--model" in line for line in lines)
     assert any(told in line for line in lines)

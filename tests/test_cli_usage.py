@@ -76,7 +76,7 @@ def test_errors_carry_their_exit_code(
 ) -> None:
     monkeypatch.setattr(boundary, "app", raiser(error))
     done = ace()
-    assert (done.code, done.err) == (code, "ace: it broke mend it\n")
+    assert (done.code, done.err) == (code, "ace: it broke. mend it\n")
 
 
 def test_version(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -350,7 +350,7 @@ TALK: dict[str, Any] = {
 RUNS_USE = {
     *("open", "close", "find_version", "start_run", "finish_run", "run", "steps", "versions_of"),
     *("last_unfinished", "calls", "call_journal", "open_episodes", "end_episode", "episode_beginning"),
-    *("continue_run", "call_totals", "usage_since", "questions", "count_episodes"),
+    *("continue_run", "call_totals", "usage_since", "questions", "count_episodes", "learned_since_set_aside"),
 }
 
 

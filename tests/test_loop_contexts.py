@@ -90,7 +90,9 @@ def test_a_judge_that_fails_is_told_of(tmp_path: Path) -> None:
         report = ace.evaluate(failing, store, ScriptedClient(lambda _: "x"), split="train")
     assert report.after and (report.after.correct, report.after.total) == (0, 3)
     (note,) = report.notes
-    assert note.startswith("3 answers failed, red the first: the judge failed: ValueError: it returned 7")
+    assert note.startswith(
+        "3 answers failed, the first at sample red: the judge failed: ValueError: it returned 7"
+    )
     with pytest.raises(TaskError, match=r"judge.*Expected a function, found 'right'"):
         ace.define_task("colours", ROWS, "right")  # type: ignore[arg-type]
 

@@ -188,9 +188,10 @@ def test_a_learner_that_fails_is_reported_and_answers_go_on(store: Store) -> Non
     ):
         for colour in COLOURS:
             agent.feedback(agent.answer(f"Which number has {colour}?").episode, right=False)
-        wait_for(lambda: agent.ended)
+        wait_for(lambda: agent.pause)
         late = agent.answer("Which number has red?")
         agent.feedback(late.episode, right=False)  # does not wait for a learner that is not there
+        assert not agent.ended and not agent.leads and "connection refused" in str(agent.problems[0])
     assert len(store.feedback()) == 11 and store.runs()[-1].status == "failed"
 
 

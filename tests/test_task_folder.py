@@ -91,7 +91,7 @@ BAD: dict[str, tuple[dict[str, str | bytes | None], str, str, int | None]] = {
     "unknown environment": ({"task.toml": TOML.replace('"sql"', '"sqll"')}, "'sql', 'answer', 'tools', ", "environment", None),
     "no training file": ({"train.jsonl": None}, "No such file: 'train.jsonl'", "data.train", None),
     "no train key": ({"task.toml": TOML.replace("train = ", "# ")}, "Missing", "data.train", None),
-    "empty training set": ({"train.jsonl": "\n \n"}, "no training samples", "train", None),
+    "empty training set": ({"train.jsonl": "\n \n"}, "The file has no rows", "", None),
     "path leaves the folder": ({"task.toml": TOML.replace("train.jsonl", "../train.jsonl")}, "leaves", "data.train", None),
     "absolute path": ({"task.toml": TOML.replace("demo.sql", "/etc/passwd")}, "leaves", "sql.database", None),
     "path with a null": ({"task.toml": TOML.replace("demo.sql", "a\\u0000b")}, "Not a usable path", "sql.database", None),
@@ -100,7 +100,7 @@ BAD: dict[str, tuple[dict[str, str | bytes | None], str, str, int | None]] = {
     "row is no object": ({"train.jsonl": "[1]"}, "Expected an object", "", 1),
     "row is not UTF-8": ({"train.jsonl": row().encode() + b"\n\xff\xfe"}, "UTF-8", "", 2),
     "row holds half a character": ({"train.jsonl": row(question="\ud800")}, "Not valid JSON", "", 1),
-    "no id": ({"train.jsonl": '{"question": "?"}'}, "found None", "id", 1),
+    "no id": ({"train.jsonl": '{"question": "?"}'}, "no 'id'. It has: question", "id", 1),
     "id of a wrong type": ({"train.jsonl": row(key=True)}, "whole number, found True", "id", 1),
     "question of a wrong type": ({"train.jsonl": row(question=["?"])}, "Expected text", "question", 1),
     "empty question": ({"train.jsonl": row(question=" ")}, "Expected text", "question", 1),
@@ -154,8 +154,13 @@ def test_every_problem_is_listed(tmp_path: Path) -> None:
     files = GOOD | {"train.jsonl": "\n".join([row(), row(gold_sql="SELECT z"), row(3, "Why?", None)])}
     task = load_task(write(tmp_path, files), check=False)
     assert [problem.details["field"] for problem in check_task(task)] == ["id", "gold_sql", "gold_sql"]
-    with pytest.raises(TaskError, match="2 more: `ace tasks check`"):
+    with pytest.raises(TaskError, match=r"used twice.* Also:\n.*:2 .*no such column: z.*\n.*:3 .*SELECT"):
         load_task(tmp_path)
+    write(tmp_path, {"train.jsonl": "\n".join(["{", row(), "[]", '{"id": 4}', *["{"] * 5])})
+    with pytest.raises(TaskError) as broken:
+        load_task(tmp_path, check=False)
+    told = str(broken.value)
+    assert all(f"train.jsonl:{line}" in told for line in (1, 3, 4, 5, 6, 7)) and "and 2 more" in told
 
 
 def test_several_databases(tmp_path: Path) -> None:

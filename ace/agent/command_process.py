@@ -109,10 +109,10 @@ class CommandProcess:
 def run_command(agent: OwnCommand, text: str, offered: Mapping[str, str]) -> str:
     """Return what the command writes to stdout when it is given `text` on stdin.
 
-    `offered` are environment variables that it gets besides those of this process, if it lists them. Bytes
-    that are not UTF-8 become replacement characters.
-    Raises AgentFailed with the end of its stderr when it crashes, takes too long or writes too much. What it
-    wrote is in the error's details as `output`; keys and other secrets in its stderr are hidden.
+    `offered` are environment variables that it gets besides those of this process, if it lists them. Raises
+    AgentFailed with the end of its stderr when it crashes, takes too long, or writes too much or what is not
+    UTF-8: such an answer would only look like one. What it wrote is in the error's details as `output`; keys
+    and other secrets in its stderr are hidden.
     """
     running = CommandProcess(agent, choose_environment(agent.env, offered), text)
     in_time = running.wait_in_time()
@@ -127,6 +127,8 @@ def run_command(agent: OwnCommand, text: str, offered: Mapping[str, str]) -> str
     elif code < 0:
         names = {int(known): known.name for known in signal.Signals}
         problem = f"it was ended by {names.get(-code, f'signal {-code}')}"
+    elif written.encode() != running.output:  # something was replaced
+        problem = "what it wrote is not UTF-8"
     else:
         return written
     keys = [value for name, value in offered.items() if name.endswith("_KEY")]

@@ -112,10 +112,14 @@ class FunctionClient:
         except (Exception, SystemExit) as error:
             raise AgentFailed(f"{name}: {describe_error(error)}") from error
         seconds = time.perf_counter() - started
+        if isinstance(result, int | float | dict | list):  # an answer that is a number, or JSON
+            result = to_plain_text(result)
         if isinstance(result, str):
             result = Attempt("", result, result)
         if not isinstance(result, Attempt):
-            raise AgentFailed(f"{name} returned {result!r:.60}, expected a text or an Attempt.")
+            raise AgentFailed(
+                f"{name} returned {result!r:.60}, expected a text, a number, JSON or an Attempt."
+            )
         return Reply(write_attempt(result), usage=Usage(calls=1, seconds=seconds))
 
 

@@ -5,7 +5,7 @@ It knows nothing about options or files: its functions take a store that is open
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 BULLETS_NAMED = 5  # in a message about an ambiguous name
 
 
-def describe(operation: Operation) -> str:
-    """Return an operation on one line, with its fields in their order."""
+def describe(operation: Operation, most: int | None = None) -> str:
+    """Return an operation on one line, with its fields in their order, and `most` names of each list."""
     words = [operation.op.ljust(len("quarantine"))]
     for key, value in asdict(operation).items():
         if key == "op" or value in (None, ()):
@@ -28,10 +28,17 @@ def describe(operation: Operation) -> str:
         if isinstance(value, str):
             words.append(str(value))
         elif isinstance(value, tuple):
-            words.append(f"{key} {', '.join(value)}")
+            words.append(f"{key} {name_first(value, most)}")
         else:
             words.append(f"{key} {value}")
     return one_line("  ".join(words))
+
+
+def name_first(names: Sequence[str], most: int | None = None) -> str:
+    """Return names with commas between: the first ones, and how many more there are."""
+    text = ", ".join(names[:most])
+    left = len(names) - len(names[:most])
+    return f"{text} and {left} more" if left else text
 
 
 def one_line(text: str) -> str:

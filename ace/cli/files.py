@@ -21,11 +21,14 @@ def read_text(file: Path, *, exact: bool = False, errors: str = "strict") -> str
     """
     obstacle = find_obstacle(file)
     if obstacle:
-        raise InputError(f"cannot read {file}: {obstacle}.", hint="Give a file.")
+        inside = file / "SKILL.md"
+        hint = f"Give the file in it: {inside}." if inside.is_file() else "Give a file."
+        raise InputError(f"cannot read {file}: {obstacle}.", hint=hint)
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error}.") from error
+        hint = "Check the path, and that you may read it."
+        raise InputError(f"cannot read {file}: {error.strerror or error}.", hint=hint) from error
     try:
         if exact or data.startswith(codecs.BOM_UTF8):
             text = data.decode(errors=errors)
@@ -72,7 +75,7 @@ def write_text(file: Path, text: str) -> None:
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".ace-")
     except OSError as error:
-        raise OSError(f"cannot write {file}: {error.strerror}.") from error
+        raise OSError(error.errno, error.strerror, str(file)) from error
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(text.encode())
@@ -80,6 +83,9 @@ def write_text(file: Path, text: str) -> None:
             os.fsync(out.fileno())
         Path(name).chmod(mode)
         Path(name).replace(target)
+    except OSError as error:  # a full disk does not say for which file
+        Path(name).unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(file)) from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

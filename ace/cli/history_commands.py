@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ace.cli.bullet_commands import describe, find_bullet, one_line
+from ace.cli.bullet_commands import describe, find_bullet, name_first, one_line
 from ace.cli.completion import complete_bullet
 from ace.cli.options import REF, BranchName, Json
 from ace.cli.output import emit
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ace.store.store_database import Place
 
 AUTHOR = "person"
+_NAMED = 4  # episodes of one operation
 
 
 def log(
@@ -78,20 +79,20 @@ def blame(
     json: Json = False,
 ) -> None:
     """Show every operation that touched a bullet: its version, author, reason and episodes."""
-    from ace.runs.run_text import align_columns
-
     with open_to_read(playbook) as store:
         branches = [item.version for item in store.branches()]  # main is the first
         touches = store.blame(find_bullet(store, bullet, branches).id)
-    rows = []
-    for touch in touches:
+    lines: list[str] = []
+    for place, touch in enumerate(touches):
         version = touch.version
-        reason = one_line(touch.version.reason)
-        episodes = f"episodes {', '.join(touch.episodes)}" if touch.episodes else ""
-        place = (str(version.number), version.branch, version.created, *_origin(version))
-        rows.append((*place, reason, episodes, describe(touch.operation)))
+        if not place or touches[place - 1].version.number != version.number:
+            origin = (f"version {version.number}", version.branch, version.created, *_origin(version))
+            lines.append("  ".join(filter(None, (*origin, one_line(version.reason)))))
+        lines.append(f"  {describe(touch.operation, most=_NAMED)}")
+        if touch.episodes:
+            lines.append(f"    episodes {name_first(touch.episodes, _NAMED)}")
     data = {"touches": [asdict(touch) for touch in touches]}
-    emit(json, data, align_columns(rows, right=(0,)))
+    emit(json, data, "\n".join(lines))
 
 
 def revert(

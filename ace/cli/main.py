@@ -6,6 +6,7 @@ It is no failure when nobody reads the output to its end.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -136,11 +137,28 @@ def run() -> int:
     except AceError as error:
         return _fail(error, error.exit_code, str(error))
     except OSError as error:  # the machine's fault, in words that are clear enough
-        return _fail(error, 1, str(error))
+        return _fail(error, 1, _word_fault(error))
     except Exception as error:
         message = f"unexpected {type(error).__name__}: {error}. Set ACE_DEBUG=1 to see the traceback."
         return _fail(error, 1, message)
     return 0
+
+
+def _word_fault(error: OSError) -> str:
+    """Return what the machine refused: the file, why, and what to do. Words of ours stay as they are."""
+    if error.errno is None or error.strerror is None:
+        return str(error)
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            hint = "Free some space, or give another place, and run the command again."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            hint = "Give a place that you may read and write."
+        case errno.ENOENT | errno.ENOTDIR | errno.EISDIR:
+            hint = "Check the path."
+        case _:
+            hint = ""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror}. {hint}".strip()
 
 
 def _fail(error: Exception, code: int, message: str) -> int:

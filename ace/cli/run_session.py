@@ -55,6 +55,9 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
     if isinstance(options, LearnOptions) and not (options.playbook or options.task):
         traces = options.from_traces
         path = traces if traces and is_playbook(traces) else path
+    if getattr(options, "resume", False) and isinstance(path, Path) and not path.exists():
+        hint = "Start a run without --resume, or say with --playbook where it is."
+        raise InputError(f"There is no playbook {path}, and so no run to resume.", hint=hint)
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(path, branch=options.branch))
         if options.domain and options.command is Command.EVAL:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -245,14 +246,20 @@ def _report_text(run: Run, steps: int, faults: Faults, path: Place) -> str:
 
     times = f"started {run.started}, ended {run.ended or 'never'}"
     blocks = [f"run {run.id}, {run.status}, {format_count(steps, 'step')}, {times}", render_faults(faults)]
-    if run.report:
+    if run.report and run.status == "failed":
+        going_on = "What was committed is kept: the command that began it goes on with --resume."
+        blocks.append(f"It failed: {run.report.get('stopped', '')}\n{going_on}")
+    elif run.report:
         report = replace(Report.from_json(run.report), playbook=str(path))  # the file may have moved since
         model = str(run.config.get("models", {}).get("generator", DEFAULT_MODEL))
         branch = str(run.config.get("branch", "main"))
         chosen = {"model": model, "branch": branch, "method": str(run.config.get("method", "ace"))}
         defaults = {"model": DEFAULT_MODEL, "branch": "main", "method": "ace"}
         words = [f"--{name} {quote(value)}" for name, value in chosen.items() if value != defaults[name]]
-        blocks.append(render_report(report, model=" ".join(words), branch=branch, width=width()))
+        is_known = (Path("tasks") / report.task / "task.toml").is_file()
+        folder = report.task if is_known else ""  # where else the task is, the file does not say
+        text = render_report(report, folder=folder, model=" ".join(words), branch=branch, width=width())
+        blocks.append(text)
     return "\n\n".join(filter(None, blocks))
 
 

@@ -41,9 +41,8 @@ Host = Annotated[str, typer.Option(metavar="HOST", help="Other than loopback: wi
 
 def feedback(
     episode: Annotated[str, typer.Argument(metavar="EPISODE", help="The id that came with the answer.")],
-    right: Annotated[
-        bool | None, typer.Option("--right/--wrong", help="Whether the answer was right.", show_default=False)
-    ] = None,
+    right: Annotated[bool, typer.Option("--right", help="The answer was right.")] = False,
+    wrong: Annotated[bool, typer.Option("--wrong", help="The answer was wrong.")] = False,
     score: Annotated[
         float | None, typer.Option(metavar="N", help="How good it was: 0 to 1, where 1 is right.")
     ] = None,
@@ -62,7 +61,10 @@ def feedback(
     from ace.runs.answer_feedback import read_feedback
     from ace.store import Store
 
-    row = read_feedback(episode, right=right, score=score, expected=expected, text=text, author="person")
+    if right and wrong:
+        raise InputError("It cannot be right and wrong.", hint="Give --right or --wrong.", field="right")
+    verdict = right if right or wrong else None
+    row = read_feedback(episode, right=verdict, score=score, expected=expected, text=text, author="person")
     if row is None:
         hint = "Give --right, --wrong, --score, --expected or --text."
         raise InputError("This says nothing of the answer.", hint=hint)

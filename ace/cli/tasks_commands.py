@@ -115,11 +115,14 @@ def check(task: TaskFolder, trust: Trust = False, json: Json = False) -> None:
     """Load a task and score every gold answer, and doing nothing, so that learning meets no bad row."""
     from ace.task import check_task
     from ace.task.gold_check import check_gold
+    from ace.task.samples import find_contradictions
 
     loaded = load_folder(task, trust=trust, check=False)
     problems = [str(problem) for problem in check_task(loaded)]
     summary = _summarize(loaded)
     lines = list(problems) or [f"{loaded.name}: {_sizes(summary)}. Every sample can be used."]
+    notes = list(find_contradictions(loaded))
+    lines += [f"note: {text} Remove or correct one." for text in notes]
     rows = list(check_gold(loaded))
     wrong = {row.sample.id: row.gold_problem for row in rows if row.gold_problem}
     idle = {row.sample.id: row.nothing.score for row in rows if row.nothing.score}
@@ -129,7 +132,11 @@ def check(task: TaskFolder, trust: Trust = False, json: Json = False) -> None:
         lines.append(f"Doing nothing: {sum(idle.values()):g} of {len(rows)}.")
         lines += [f"  {name}: {score:g}" for name, score in idle.items()]
     gold = {"rows": len(rows), "right": len(rows) - len(wrong), "wrong": wrong}
-    emit(json, summary | {"problems": problems, "gold": gold, "nothing": idle}, "\n".join(lines))
+    emit(
+        json,
+        summary | {"problems": problems, "notes": notes, "gold": gold, "nothing": idle},
+        "\n".join(lines),
+    )
     if problems or wrong:
         raise typer.Exit(TaskError.exit_code)
 

@@ -127,6 +127,9 @@ def _draw(store: Store, looks: Iterator[RunLook]) -> RunLook:
             if look.leader != leader:
                 leader = look.leader
                 note(f"{leader or 'nobody'} learns; feedback that waits: {look.backlog}")
+            for setback in look.setbacks:
+                what = "is set aside" if setback.set_aside else "could not be learned from"
+                note(f"feedback {setback.feedback} {what} (run {setback.run}): {setback.error}")
             if look.lessons:
                 show.show_lessons(look.lessons)
             show.show_left(look.left)
@@ -150,8 +153,10 @@ def _draw(store: Store, looks: Iterator[RunLook]) -> RunLook:
     after = (look.run.report or {}).get("after")
     if after:
         text = f"{text}: {format_score(Score.from_json(after))}"
+    elif state == "failed" and look.run.report:
+        text = f"{text}: {look.run.report.get('stopped', '')}"
     lines = [text, f"  ace runs show {run.id} --playbook {store.path}"]
-    if state not in ("done", "failed"):
+    if state != "done":
         lines.append("  the command that began it goes on with --resume")
     emit(False, {}, "\n".join(lines))
     return look
@@ -167,6 +172,8 @@ def _print_lines(store: Store, looks: Iterator[RunLook]) -> RunLook:
     while True:
         for lesson in look.lessons:
             emit_line({"event": "lesson", **asdict(lesson)})
+        for setback in look.setbacks:
+            emit_line({"event": "setback", **asdict(setback)})
         event = {
             "event": "progress",
             "phases": [asdict(phase) for phase in look.phases],

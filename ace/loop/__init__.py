@@ -13,6 +13,7 @@ Its modules:
     online_server       answer now, learn when feedback comes
     background_learner  the learner behind that server
     election            which process learns, where several serve one playbook
+    comeback            what follows when its learner fails
     agent_learner       context for somebody else's agent, and its episodes back
     own_episode         one of these episodes
     learning_thread     the thread that learns from them

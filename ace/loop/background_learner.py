@@ -7,13 +7,25 @@ counts as it was given; it is not learned from what the playbook has come to kno
 
 from __future__ import annotations
 
+import logging
 import queue
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ace.errors import AceError, CapReached, ContextError
+from ace.errors import (
+    AceError,
+    CapReached,
+    ContextError,
+    ModelNameError,
+    ModelUnavailable,
+    StoreBusy,
+    StoreConflict,
+    StoreUnwritable,
+    describe_error,
+)
 from ace.loop import steps
 from ace.loop.answer_stream import ONLINE, AnswerStream
 from ace.loop.election import Seat
@@ -21,9 +33,12 @@ from ace.loop.lab import RunStopped, locate_label
 from ace.loop.run import Run, RunParts, StepWork, start_run
 from ace.loop.run_outcome import finish
 from ace.methods.protocol import Trial
-from ace.runs.records import AnswerFeedback
+from ace.runs.records import AnswerFeedback, Proposal, Reason
 from ace.runs.report import Report
+from ace.runs.run_text import format_count
+from ace.runs.setbacks import Setback
 from ace.runs.steps import Phase, PhaseKind
+from ace.safety.secrets import hide_secrets
 from ace.settings import FeedbackKind
 from ace.task.environments.scorers import score_exact
 from ace.task.guarded_scoring import score_attempt
@@ -33,10 +48,14 @@ from ace.task.types import Environment, Episode, Sample, Verdict
 
 UNJUDGED = Verdict(False, 0.0, "no feedback yet")
 _AGAIN = Phase(PhaseKind.REPLAY, detail="feedback")  # of feedback on an answer that has been judged before
+_SETBACK = Phase(PhaseKind.SETBACK)
+_MOST_FAILURES = 3  # to learn from one piece of feedback, after which it is set aside
+_LONGEST_ERROR = 500  # characters of its error that are kept
 _ALMOST = 0.99  # the most that a wrong answer scores
 _PAGE = 500  # rows of feedback that are read together
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
 _STOPPED = "The run has ended; what waits is in the file."
+_LOG = logging.getLogger("ace.learner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +95,9 @@ def learn_behind(parts: RunParts, waiting: queue.Queue[Item], seat: Seat) -> Rep
     with start_run("online", parts) as run:
         seat.run = run.id
         seat.taken.set()
-        learner, stopped = BackgroundLearner(run), ""
+        learner, stopped = BackgroundLearner(run, seat), ""
         try:
-            stopped = learner.work_off(waiting, seat)
+            stopped = learner.work_off(waiting)
         except CapReached as cap:
             stopped = str(cap)
         unjudged = learner.count_unjudged()
@@ -88,19 +107,22 @@ def learn_behind(parts: RunParts, waiting: queue.Queue[Item], seat: Seat) -> Rep
 class BackgroundLearner:
     """Learns from judged answers and from feedback, one step each. Lives in the learner's thread."""
 
-    def __init__(self, run: Run) -> None:
-        self._run, self._stream = run, AnswerStream(run)
+    def __init__(self, run: Run, seat: Seat) -> None:
+        self._run, self._seat, self._stream = run, seat, AnswerStream(run)
         self._last_number: int | None = None  # of the feedback that was looked at last
         self._judged: set[str] = set()  # episodes
         self._judged_here = 0  # of those: answers of this run
         self._early: list[AnswerFeedback] = []  # on episodes that have not ended
+        self._failures = defaultdict[int, list[Setback]](list)  # feedback -> those of earlier runs
+        self._learned = 0  # pieces of feedback
 
-    def work_off(self, waiting: queue.Queue[Item], seat: Seat) -> str:
+    def work_off(self, waiting: queue.Queue[Item]) -> str:
         """Learn from what comes until it ends; return why it ended early, if it did.
 
         When nothing comes, it is time to look at the store. Raises RunStopped when the run was ended from
         outside, CapReached when a cap ends it, and LeadLost when others learn in its place.
         """
+        seat = self._seat
         self.look()
         while not self._run.parts.stop.is_set():
             try:
@@ -136,25 +158,100 @@ class BackgroundLearner:
             if not episodes:  # somebody else's agent is still at it
                 self._early.append(feedback)
                 continue
-            judged = _judge_by(feedback, self._run, episodes[-1])
-            is_first = feedback.episode not in self._judged and judged.trial.feedback.passed is not None
-            self._step(judged, ONLINE if is_first else _AGAIN, feedback)
+            if self._is_hopeless(feedback):
+                self._set_aside(feedback, episodes[-1])
+            else:
+                with self._record_failure(feedback):
+                    judged = _judge_by(feedback, self._run, episodes[-1])
+                    is_judged = judged.trial.feedback.passed is not None
+                    is_first = is_judged and feedback.episode not in self._judged
+                    self._step(judged, ONLINE if is_first else _AGAIN, feedback)
+                self._learned += 1
+                self._seat.count_learned()
             if feedback.episode not in self._judged:
                 self._judged.add(feedback.episode)
                 self._judged_here += feedback.run == self._run.id
 
     def _read_news(self) -> Iterator[AnswerFeedback]:
-        """Yield what came too early and what has come since, and keep only some hundred rows in memory."""
+        """Yield what came too early and what has come since, and keep only some hundred rows in memory.
+
+        What learners have failed at before comes last, so that it keeps nothing else waiting.
+        """
         store, name = self._run.store, self._run.task.name
         early, self._early = self._early, []
         yield from early
         is_first = self._last_number is None
         newest = store.newest_feedback()  # of any task: what others get is not gone over again
+        if is_first:
+            for setback in store.setbacks(name):
+                self._failures[setback.feedback].append(setback)
         last = self._last_number or 0
+        failed_before = []
         while page := store.feedback(name, after=last, unlearned=is_first, limit=_PAGE):
             last = page[-1].number
-            yield from page
+            for feedback in page:
+                if feedback.number in self._failures:
+                    failed_before.append(feedback)
+                else:
+                    yield feedback
+        yield from failed_before
         self._last_number = max(newest, last)
+
+    @contextmanager
+    def _record_failure(self, feedback: AnswerFeedback) -> Iterator[None]:
+        """Record an error of the block as a failure to learn from one piece of feedback, and raise it.
+
+        A store that is busy or cannot be written, caps, a closed server and a missing key have nothing to do
+        with the piece. A model out of reach has, where the same run has learned from another piece before.
+        """
+        try:
+            yield
+        except (StoreBusy, StoreConflict, StoreUnwritable, CapReached, RunStopped, ModelNameError):
+            raise
+        except Exception as error:  # whoever learns next must know that it failed at this one
+            self._seat.failed_on = feedback
+            counts = not isinstance(error, ModelUnavailable) or self._learned > 0
+            setback = {
+                "feedback": feedback.number,
+                "error": hide_secrets(describe_error(error))[:_LONGEST_ERROR],
+                "counts": counts,
+            }
+            failure = StepWork(reason="", author="learner", notes={"setback": setback})
+            self._run.step(_SETBACK, lambda: failure)
+            raise
+
+    def _is_hopeless(self, feedback: AnswerFeedback) -> bool:
+        """Tell whether learning from a piece of feedback failed so often that it is the fault of the piece.
+
+        It is not, where nothing was learned from since another piece was set aside.
+        """
+        failures = sum(setback.counts for setback in self._failures.get(feedback.number, ()))
+        return failures >= _MOST_FAILURES and self._run.store.learned_since_set_aside(self._run.task.name)
+
+    def _set_aside(self, feedback: AnswerFeedback, episode: Episode) -> None:
+        """Record that a piece of feedback is not learned from, and why: it does not come again."""
+        number, failures = feedback.number, self._failures[feedback.number]
+        error = failures[-1].error
+        times = format_count(len(failures), "time")
+        why = f"feedback {number} is set aside: learning from it failed {times}, the last: {error}"
+        proposal = Proposal(
+            sample_id=episode.sample_id,
+            author="learner",
+            delta=(),
+            outcome="rejected",
+            why=why,
+            episodes=(episode.id,),
+            reason=Reason.SET_ASIDE,
+        )
+        setback = {"feedback": number, "error": error, "failures": len(failures)}
+        work = StepWork(
+            reason=why,
+            author="learner",
+            proposals=[proposal],
+            notes={"feedback": [number], "set_aside": setback},
+        )
+        self._run.step(_SETBACK, lambda: work)
+        _LOG.warning("%s Give it again to have it tried again.", why)
 
     def count_unjudged(self) -> int:
         """Return how many answers of this run nobody has given feedback on."""
@@ -197,7 +294,9 @@ class BackgroundLearner:
             outdated = episode.context_version != run.version
             if outdated and trial.provable and not trial.feedback.is_solved:
                 newest = bench.solve(trial.sample, run.playbook)
-        work = steps.learn_from(run, lab, [replace(newest, recorded=True)], skip_episodes=1)
+        again = [replace(newest, recorded=True)]
+        # Feedback can wait until the model is back; an answer that is examined cannot.
+        work = steps.learn_from(run, lab, again, skip_episodes=1, must_reach=feedback is not None)
         notes = {"feedback": [feedback.number]} if feedback else {}
         (learned,) = work.results
         answer = replace(bench.result(trial), notes=learned.notes)  # it counts as it was given

@@ -1,10 +1,10 @@
 """Who learns, where several processes serve one playbook: one leads, and the others stand by until it ends.
 
 The lead is a lock of the store (`Store.lead`), which the system or the server takes back when its process
-ends or its connection is lost. Whoever stands by asks for it once a second. What is to be learned from is in
-the store, so nothing is handed over. What was learned from is named in the steps, each in the transaction of
-its version. So of a leader that is killed, a piece of feedback was learned from or not: there is nothing
-between.
+ends or its connection is lost, and which is taken from one that gives no sign of life. Whoever stands by asks
+for it once a second. What is to be learned from is in the store, so nothing is handed over. What was learned
+from is named in the steps, each in the transaction of its version. So of a leader that is killed, a piece of
+feedback was learned from or not: there is nothing between.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from ace.errors import LeadLost, StoreBusy, StoreError, StoreUnreachable
+from ace.runs.records import AnswerFeedback
 from ace.store import Store
 
 _ASKS = 1.0  # seconds between two times that a process that stands by asks for the lead
@@ -48,6 +49,38 @@ class Seat:
     lost: int = 0
     """The run of its learner that ended with its connection, and is not marked as ended; 0 for none."""
 
+    stop: Event = field(default_factory=Event)
+    """Set to end the run of its learner, from outside or by an error in one of its threads."""
+
+    at_once: bool = False
+    """Whether its part ends without learning from what waits."""
+
+    failed_on: AnswerFeedback | None = None
+    """What its learner was learning from when an error ended it; None where it was at nothing."""
+
+    failing: bool = False
+    """Whether an error ended its learner, and it has learned from nothing since."""
+
+    def begin_run(self) -> Event:
+        """Return the event that ends the next run of its learner."""
+        self.failed_on = None
+        self.stop = Event()
+        if self.at_once:  # which is set before it is looked at which event to set
+            self.stop.set()
+        return self.stop
+
+    def end_at_once(self) -> None:
+        """End the part of this process, and the run of its learner where it stands."""
+        self.at_once = True
+        self.leaving.set()
+        self.stop.set()
+
+    def count_learned(self) -> None:
+        """Note that something was learned from, which ends a series of errors."""
+        if self.failing:
+            self.failing = False
+            _LOG.warning("This process learns again.")
+
 
 @contextmanager
 def lead_in_turn(
@@ -67,7 +100,7 @@ def lead_in_turn(
                 stack.enter_context(store.lead(task))
                 leads = True
             except (StoreBusy, StoreUnreachable) as error:
-                if not waited:
+                if not waited and not seat.failing:  # which is logged once, until it learns again
                     _LOG.warning("%s This process stands by; what is reported to it is kept.", error.message)
                 waited = True
                 with suppress(StoreUnreachable):
@@ -82,7 +115,7 @@ def lead_in_turn(
             seat.leaving.wait(_ASKS)
         seat.leads = leads
         earlier = seat.run
-        if waited and leads:
+        if waited and leads and not seat.failing:
             _LOG.warning("This process learns from feedback on %s from now on.", task)
         try:
             yield leads

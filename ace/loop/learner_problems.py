@@ -1,4 +1,4 @@
-"""What goes wrong beside somebody else's agent: kept to be looked at, never raised into its program."""
+"""What goes wrong in a learner that works behind: kept to be looked at, never raised into the program."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class ProblemList:
         self._problems: deque[LearnerProblem] = deque(maxlen=_MOST)
         self._count = 0
 
-    def add(self, doing: str, error: BaseException | str, episode: str = "") -> None:
-        """Keep a problem, and log it as a warning of the logger "ace.learner"."""
+    def add(self, doing: str, error: BaseException | str, episode: str = "", *, then: str = "") -> None:
+        """Keep a problem, and log it as a warning of the logger "ace.learner", with what follows from it."""
         text = error if isinstance(error, str) else describe_error(error)
         problem = LearnerProblem(doing, text, episode, datetime.now(UTC).isoformat(timespec="milliseconds"))
         with self._lock:
             self._problems.append(problem)
             self._count += 1
-        _LOG.warning("%s", problem)
+        _LOG.warning("%s", f"{problem} {then}".rstrip())
 
     @contextmanager
     def guard(self, doing: str, episode: str = "") -> Iterator[None]:

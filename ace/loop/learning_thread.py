@@ -14,11 +14,12 @@ from contextlib import AbstractContextManager, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
+from threading import Thread
 
-from ace.errors import LeadLost, StoreUnreachable
+from ace.errors import LeadLost
 from ace.llm.role_models import RoleModels
 from ace.loop.background_learner import Ended, FeedbackCame, Item, learn_behind
+from ace.loop.comeback import Comeback
 from ace.loop.election import Seat, lead_in_turn
 from ace.loop.learner_problems import ProblemList
 from ace.loop.own_episode import read_unfinished
@@ -32,7 +33,6 @@ from ace.store.store_database import Place
 from ace.task.types import Task
 
 _LOOKS = 0.5  # seconds between looks for feedback of other processes
-_PAUSE, _LONGEST = 5.0, 600.0  # seconds until learning is tried again after an error; doubled each time
 _ABANDONED = timedelta(days=1)  # an episode of a process that nobody can ask is given up after so long
 _NEVER_FINISHED = "the process ended before the episode was finished"
 
@@ -75,7 +75,7 @@ class LearningThread:
         self._problems = problems
         self._waiting: queue.Queue[Item] = queue.Queue()
         self._seat = Seat()
-        self._stop = Event()
+        self._comeback = Comeback(self._seat, problems)
         self.reports: list[Report] = []
         self._thread = Thread(target=self._live, name="learner", daemon=True)
         self._thread.start()
@@ -86,13 +86,13 @@ class LearningThread:
             self._waiting.put(FeedbackCame())
 
     def close(self, *, at_once: bool = False) -> None:
-        """Learn from what waits, then end. After an error that is not tried again here.
+        """Learn from what waits, then end. After an error it is tried once more.
 
         Where another process learns, what waits is left to it. With `at_once` what waits stays in the store,
         and a call of a model is not waited for.
         """
         if at_once:
-            self._stop.set()
+            self._seat.end_at_once()
         self._seat.leaving.set()
         self._waiting.put(Ended())
         self._thread.join(timeout=2.0 if at_once else None)
@@ -103,22 +103,20 @@ class LearningThread:
         with self._problems.guard("learn"), Store.open(place.path, branch=place.branch) as store:
             with self._problems.guard("settle episodes that were never finished"):
                 settle_episodes(store)
-            pause = _PAUSE
             while self._wait(store):
-                stopped = None
-                with (
-                    self._problems.guard("learn"),
-                    suppress(LeadLost, StoreUnreachable),
-                    lead_in_turn(store, place.task.name, self._seat) as leads,
-                ):
-                    if not leads:
+                try:
+                    with lead_in_turn(store, place.task.name, self._seat) as leads:
+                        if not leads:
+                            return
+                        if store.count_unlearned(place.task.name):  # else another process has learned from it
+                            self._learn(store)
+                            return
+                except LeadLost:
+                    continue
+                except Exception as error:
+                    if not self._comeback.accept(error):
                         return
-                    if not store.count_unlearned(place.task.name):
-                        continue  # another process has learned from it
-                    stopped = self._learn(store)
-                if stopped is not None or self._seat.leaving.wait(pause):
-                    return
-                pause = min(2 * pause, _LONGEST)
+                    self._comeback.wait()
 
     def _wait(self, store: Store) -> bool:
         """Wait until there is feedback that no run has learned from. Return False where none will come.
@@ -133,43 +131,30 @@ class LearningThread:
                 newest = store.newest_feedback()
                 news = store.feedback(name, after=last or 0, unlearned=last is None, limit=1)
                 last = newest
-            if news and not self._stop.is_set():
+            if news and not self._seat.at_once:
                 return True
             if self._seat.leaving.is_set():
                 return False
             with suppress(queue.Empty):
                 self._waiting.get(timeout=_LOOKS)
 
-    def _learn(self, store: Store) -> str | None:
-        """Learn in a run until it ends; return why a cap ended it, "" where none did, None after an error.
-
-        Raises LeadLost and StoreUnreachable where others may learn in its place.
-        """
+    def _learn(self, store: Store) -> None:
+        """Learn in a run until this process leaves or a cap ends it. Raises what ended it early."""
         place = self._place
-        try:
-            with place.connect() as models:
-                parts = RunParts(
-                    task=place.task,
-                    store=store,
-                    models=models,
-                    settings=place.settings,
-                    progress=place.progress,
-                    stop=self._stop,
-                )
-                # Nothing of the caller's context is seen there: no call of a model is the agent's.
-                report = Context().run(learn_behind, parts, self._waiting, self._seat)
-        except LeadLost:
-            raise
-        except Exception as error:
-            if not self._stop.is_set():
-                self._problems.add("learn", error)
-            if isinstance(error, StoreUnreachable):
-                raise
-            return None
+        with place.connect() as models:
+            parts = RunParts(
+                task=place.task,
+                store=store,
+                models=models,
+                settings=place.settings,
+                progress=place.progress,
+                stop=self._seat.begin_run(),
+            )
+            # Nothing of the caller's context is seen there: no call of a model is the agent's.
+            report = Context().run(learn_behind, parts, self._waiting, self._seat)
         self.reports.append(report)
         if report.stopped:
             self._problems.add("learn more", report.stopped)
-        return report.stopped
 
 
 def settle_episodes(store: Store) -> None:

@@ -27,9 +27,11 @@ from ace.llm.meter import mark_calls
 from ace.llm.role_models import RoleModels
 from ace.loop.answer_stream import ONLINE
 from ace.loop.background_learner import UNJUDGED, Ended, FeedbackCame, Item, Judged, learn_behind
+from ace.loop.comeback import Comeback
 from ace.loop.contexts import build_contexts
 from ace.loop.election import Seat, lead_in_turn
 from ace.loop.lab import SampleBench, Workplace
+from ace.loop.learner_problems import LearnerProblem, ProblemList
 from ace.loop.progress import Progress, silent
 from ace.loop.run import RunParts
 from ace.playbook.model import Playbook
@@ -82,6 +84,8 @@ class OnlineServer:
         self._answers = 0
         self._waiting = queue.Queue[Item](parts.settings.waiting)
         self._seat = Seat()
+        self._problems = ProblemList()
+        self._comeback = Comeback(self._seat, self._problems)
         self._own_run = 0  # that of the answers while another process learns; 0 until one does
         self._earlier_feedback = 0  # the number of the last that came before that run
         self._own_journal: CallJournal | None = None
@@ -103,8 +107,20 @@ class OnlineServer:
 
     @property
     def leads(self) -> bool:
-        """Tell whether this server learns. Otherwise another process does, or an error or a cap ended it."""
+        """Tell whether this server learns. Otherwise another process does, or it pauses after an error, or it
+        has ended.
+        """
         return self._seat.leads
+
+    @property
+    def problems(self) -> tuple[LearnerProblem, ...]:
+        """Return what kept its learner from learning so far, oldest first, the same error once in a row."""
+        return self._problems.list_all()
+
+    @property
+    def pause(self) -> float:
+        """Return in how many seconds its learner takes part again after an error; 0 without a pause."""
+        return self._comeback.seconds
 
     def answer(self, question: str | Sample) -> ServedAnswer:
         """Answer with the playbook as it is now. The answer is in the file before it is returned.
@@ -170,7 +186,8 @@ class OnlineServer:
 
         `stopped` says why the answers ended early, for the report. Where another process learns, what waits
         is left to it, and the report is that of the answers alone, of kind "agent". Raises what ended the
-        learner early. Closing twice is fine.
+        learner early; after an error that may pass it tries once more, and raises the error of that. Closing
+        twice is fine.
         """
         self._seat.stopped = stopped
         self._seat.leaving.set()
@@ -187,7 +204,10 @@ class OnlineServer:
 
     @property
     def ended(self) -> bool:
-        """Tell whether the learner has stopped: an error or a cap. Answers and feedback are still kept."""
+        """Tell whether the learner has stopped for good: by a cap, or an error that would come again.
+
+        Answers and feedback are still kept.
+        """
         return self._learned.done()
 
     def __enter__(self) -> Self:
@@ -200,7 +220,7 @@ class OnlineServer:
             self.close()
             return
         self._parts.stop.set()  # what waits is in the store
-        self._seat.leaving.set()
+        self._seat.end_at_once()
         self._thread.join(timeout=2.0)
 
     def _live(self) -> None:
@@ -220,6 +240,8 @@ class OnlineServer:
                         report = learn_while_leading(parts)
                 else:
                     report = self._learn_in_turn(parts, learn_while_leading)
+            if report.stopped and not seat.leaving.is_set():
+                self._problems.add("learn more", report.stopped, then="This process does not try again.")
             self._learned.set_result(report)
         except BaseException as error:  # for the thread that waits for it
             if self._own_run:
@@ -235,8 +257,9 @@ class OnlineServer:
     def _learn_in_turn(self, parts: RunParts, learn: Callable[[RunParts], Report]) -> Report:
         """Learn whenever it is this process's turn; return the report of its learner, or else of its answers.
 
-        `learn` does a turn, and returns once nothing more will come. Raises what ended the learner, or the
-        last loss of the lead where the server stays away.
+        `learn` does a turn, and returns once nothing more will come. After an error it is another process's
+        turn, and after a pause this one's again. Raises what ended the learner for good, or before it began,
+        or the last loss of the lead where the server stays away.
         """
         seat, report, lost = self._seat, None, None
         stand_by = partial(self._stand_by, parts.store)
@@ -245,9 +268,15 @@ class OnlineServer:
                 with lead_in_turn(parts.store, parts.task.name, seat, stand_by) as leads:
                     if not leads:
                         break
-                    report = learn(replace(parts, goes_on=seat.run > 0))
+                    report = learn(replace(parts, goes_on=seat.run > 0, stop=seat.begin_run()))
             except (LeadLost, StoreUnreachable) as error:
                 lost = error
+            except Exception as error:
+                if not seat.run or not self._comeback.accept(error):
+                    raise
+                with suppress(StoreError):
+                    stand_by()
+                self._comeback.wait()
         own = self._end_own_run(parts.store) if self._own_run else None
         report = report or own
         if report is None:

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from threading import Event
 
 from ace.agent import connect_agent
-from ace.errors import CapReached, StoreConflict, StoreError
+from ace.errors import CapReached, StoreConflict, StoreError, describe_error
+from ace.llm.faults import hide
 from ace.llm.prompts import hash_prompts
 from ace.llm.role_models import RoleModels
 from ace.loop.contexts import Contexts, build_contexts
@@ -24,7 +25,7 @@ from ace.loop.learning_budget import LearningBudget
 from ace.loop.outage import OutageDetector
 from ace.loop.progress import Progress, RunObserver
 from ace.loop.replay_queue import ReplayQueue
-from ace.loop.run_record import open_record
+from ace.loop.run_record import close_failed, open_record
 from ace.methods import find_method
 from ace.methods.guard import guard_delta
 from ace.methods.protocol import Method, Update
@@ -367,7 +368,10 @@ def start_run(kind: str, parts: RunParts, *, resume: bool = False, traces: str =
                 status = "interrupted"
             # What ended the run must not be hidden by a file that is locked as well.
             with suppress(StoreError):
-                store.finish_run(run_id, status, None)
+                if status == "failed":
+                    close_failed(run_id, store, models, hide(describe_error(error)))
+                else:
+                    store.finish_run(run_id, status, None)
             raise
         finally:
             if run is not None:

@@ -135,6 +135,14 @@ def _list_notes(run: Run, phase: PhaseKind, version: int) -> Iterator[str]:
         limit = format_count(run.budget.calls or 0, "call")
         yield f"learning ended when its {limit} were used up; --calls sets how many"
     yield from run.method.summarize(run.contexts.state).notes
+    for step in run.steps:
+        record = step.notes.get("set_aside")
+        if record:
+            times = format_count(record["failures"], "time")
+            yield (
+                f"feedback {record['feedback']} is set aside: learning from it failed {times}, the last:"
+                f" {record['error']}; given again, it is tried again"
+            )
     yield from _describe_too_long(run)
     # Answers that reached their greatest length.
     results = [result for step in run.steps for result in step.results]
@@ -185,7 +193,8 @@ def _describe_failures(run: Run, kinds: Collection[PhaseKind]) -> Iterator[str]:
         if reason and result.failure is not Failure.CONTEXT:
             samples_by_reason[reason].append(result.sample)
     for reason, samples in list(samples_by_reason.items())[:_REASONS]:
-        yield f"{format_count(len(samples), 'answer')} failed, {samples[0]} the first: {reason:.300}"
+        count = format_count(len(samples), "answer")
+        yield f"{count} failed, the first at sample {samples[0]}: {reason:.300}"
     if len(samples_by_reason) > _REASONS:
         more = len(samples_by_reason) - _REASONS
         yield f"{more} more reasons, in the table `episodes` of the file"

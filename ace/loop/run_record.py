@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ace.errors import InputError
+from ace.llm.role_models import RoleModels
+from ace.runs.report import Report
 from ace.settings import REMOVED, Settings
 from ace.store import Store
 from ace.store.process_mark import mark_process
@@ -37,6 +39,31 @@ def open_record(kind: str, task: Task, store: Store, config: Mapping[str, Any], 
     number = _find_resumable(kind, task, store, whole)
     store.continue_run(number, {"sizes": sizes, "process": whole["process"]})
     return number
+
+
+def close_failed(number: int, store: Store, models: RoleModels, why: str) -> None:
+    """Write down that an error ended a run, and `why`, without secrets: it is the report's `stopped`.
+
+    Scores and lessons of a run that failed are in its journal only. Raises StoreError.
+    """
+    record = store.run(number)
+    playbook = store.checkout()
+    report = Report(
+        kind=record.kind,
+        task=record.task,
+        model=models.generator.model,
+        models=models.models,
+        playbook=str(store.path),
+        bullets=len(playbook),
+        quarantined=len(playbook) - len(playbook.active),
+        versions=store.versions_of(number),
+        seconds=models.meter.seconds,
+        usage=store.usage_since(number).usage,
+        run=number,
+        selected=store.head().number,
+        stopped=why,
+    )
+    store.finish_run(number, "failed", report.to_json())
 
 
 def fingerprint_samples(task: Task) -> str:

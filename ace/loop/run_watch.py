@@ -14,12 +14,15 @@ from enum import StrEnum
 from ace.playbook.model import Playbook
 from ace.runs.proven_lessons import LessonFold, ProvenLesson
 from ace.runs.records import CallTotals, Run
-from ace.runs.steps import StepRecord, read_journal
+from ace.runs.setbacks import Setback
+from ace.runs.steps import PhaseKind, StepRecord, read_journal
 from ace.runs.time_left import TimeEstimate, TimeLeft, plan_run
 from ace.store import Store
 from ace.store.process_mark import ProcessState, check_process
 
 _SERVED = ("online", "agent")  # kinds of runs whose answers may get feedback
+_LOOKS = 1.0  # seconds at least between two looks for setbacks
+_REST = 20.0  # times as long as it took, a look waits for the next
 
 
 class RunState(StrEnum):
@@ -83,6 +86,11 @@ class RunLook:
     backlog: int
     """How much feedback on its task nobody has learned from yet, whoever took it."""
 
+    setbacks: tuple[Setback, ...]
+    """Where learning from feedback on its task failed since the look before, in whichever run; at first the
+    newest one.
+    """
+
 
 @dataclass(slots=True)
 class RunWatch:
@@ -99,6 +107,8 @@ class RunWatch:
     _phases: dict[str, PhaseProgress] = field(default_factory=dict)
     _left: TimeLeft = field(default_factory=TimeLeft)
     _lessons: LessonFold = field(default_factory=LessonFold)
+    _setback: tuple[int, int] | None = None  # run and step of the newest; None before the first look
+    _look_again: float = 0.0  # for setbacks, by the clock that never jumps
 
     def look(self) -> RunLook:
         """Return how the run stands now.
@@ -120,6 +130,7 @@ class RunWatch:
         if state is RunState.RUNNING:
             state = _ENDED.get(process, state)
         is_served = run.kind in _SERVED
+        backlog = self.store.count_unlearned(run.task) if is_served else 0
         now = time.time()
         began = datetime.fromisoformat(run.started).timestamp()
         return RunLook(
@@ -133,11 +144,15 @@ class RunWatch:
             silence=max(0.0, now - max(calls.last, began)),
             process=process,
             leader=self.store.find_leader(run.task) if is_served else "",
-            backlog=self.store.count_unlearned(run.task) if is_served else 0,
+            backlog=backlog,
+            setbacks=self._read_setbacks(run) if backlog or self._setback else (),
         )
 
     def _take(self, step: StepRecord, totals: dict[str, int]) -> list[ProvenLesson]:
         """Take in a step, and return the lessons that it proved."""
+        self._step = step.number
+        if step.phase.kind is PhaseKind.SETBACK:  # shown by itself
+            return []
         playbook = Playbook()
         if step.proofs:
             playbook = self.store.checkout_part(step.proofs, step.version)
@@ -154,5 +169,21 @@ class RunWatch:
         progress.right += sum(result.correct for result in step.results)
         if step.started is not None:
             self._left.observe(name, progress.done, progress.total, step.started + step.seconds)
-        self._step = step.number
         return lessons
+
+    def _read_setbacks(self, run: Run) -> tuple[Setback, ...]:
+        """Return the setbacks on a run's task that are new; at first the newest.
+
+        That is done now and then, and when the run has ended: whole journals are gone over for it.
+        """
+        began = time.monotonic()
+        if began < self._look_again and run.ended is None:
+            return ()
+        setbacks = self.store.setbacks(run.task, since=self.number)
+        news = setbacks[-1:]
+        if self._setback is not None:
+            news = [setback for setback in setbacks if (setback.run, setback.step) > self._setback]
+        self._setback = (setbacks[-1].run, setbacks[-1].step) if setbacks else (0, 0)
+        ended = time.monotonic()
+        self._look_again = ended + max(_LOOKS, _REST * (ended - began))
+        return tuple(news)

@@ -14,6 +14,7 @@ from ace.methods.protocol import Chore, Moment, Trial, Update
 from ace.playbook.model import Playbook
 from ace.runs.records import Proposal, Reason
 from ace.runs.steps import Phase, PhaseKind, SampleResult
+from ace.task.solving import OwnAgent, OwnCommand, OwnSolver
 from ace.task.types import Failure, Sample
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
         answered = trial.attempt.text or not trial.attempt.error
         failures.append(None if answered else trial.attempt.failure or Failure.OTHER)
     if run.attempts_outage.ends_run(failures):
-        own_agent = Failure.AGENT in failures
+        own_agent = isinstance(run.task.solver, OwnAgent | OwnCommand | OwnSolver)
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
             hint="Run the agent by itself first." if own_agent else "Try `ace models check NAME`.",
@@ -150,17 +151,20 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
     return trials
 
 
-def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes: int = 0) -> StepWork:
+def learn_from(
+    run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes: int = 0, must_reach: bool = False
+) -> StepWork:
     """Return what the method makes of a batch of trials, with the result of each, as the work of a step.
 
     A sample that is longer than the budget was not attempted: nothing is learned from it. `skip_episodes` of
-    each bench were recorded before. Raises ModelUnavailable when no lesson could be asked for.
+    each bench were recorded before. Raises ModelUnavailable when no lesson could be asked for, with
+    `must_reach` also where that befalls this batch alone.
     """
     attempted = [trial for trial in trials if trial.attempt.failure is not Failure.CONTEXT]
     update = Update()
     if attempted:
         update = run.method.learn(run.contexts.state, attempted, run.playbook, lab)
-    _refuse_outage(run, update.proposals)
+    _refuse_outage(run, update.proposals, at_once=must_reach)
     benches = [lab.bench_of(trial) for trial in trials]
     results = [bench.result(trial) for bench, trial in zip(benches, trials, strict=True)]
     if update.sample_notes:
@@ -175,10 +179,11 @@ def learn_from(run: Run, lab: StepLab, trials: Sequence[Trial], *, skip_episodes
     return replace(work, results=results, episodes=lab.episodes_made(skip=skip_episodes))
 
 
-def _refuse_outage(run: Run, proposals: Sequence[Proposal]) -> None:
+def _refuse_outage(run: Run, proposals: Sequence[Proposal], *, at_once: bool) -> None:
     """Raise ModelUnavailable when no role could be reached for any sample: going on would look like a result.
 
-    A sample counts as reached if any of its proposals has another reason than that.
+    A sample counts as reached if any of its proposals has another reason than that. `at_once`: also where
+    roles were reached shortly before.
     """
     by_sample: dict[str, list[Proposal]] = {}
     for proposal in proposals:
@@ -187,7 +192,8 @@ def _refuse_outage(run: Run, proposals: Sequence[Proposal]) -> None:
     for group in by_sample.values():
         outages = [_OUTAGES.get(proposal.reason) for proposal in group]
         failures.append(None if None in outages else outages[0])
-    if run.roles_outage.ends_run(failures):
+    is_out = bool(failures) and all(failure is Failure.UNREACHABLE for failure in failures)
+    if run.roles_outage.ends_run(failures) or (at_once and is_out):
         raise ModelUnavailable(
             f"No lesson could be asked for. The first: {proposals[0].why}",
             hint="Try `ace models check NAME` with the reflector's model.",

@@ -11,6 +11,16 @@ from ace.safety.injection import find_suspicion
 from ace.safety.secrets import hide_secrets
 
 
+def hide_in_delta(delta: Delta) -> Delta:
+    """Return a delta whose texts have their secrets hidden, as they will be stored."""
+    safe: list[Operation] = []
+    for operation in delta:
+        if isinstance(operation, Add | Revise | Merge):
+            operation = replace(operation, content=hide_secrets(operation.content))
+        safe.append(operation)
+    return tuple(safe)
+
+
 def guard_delta(delta: Delta, playbook: Playbook, private: Iterable[str] = ()) -> Delta:
     """Return a delta in which nothing suspicious becomes active: the last look before a commit.
 
@@ -23,12 +33,11 @@ def guard_delta(delta: Delta, playbook: Playbook, private: Iterable[str] = ()) -
     safe: list[Operation] = []
     private = tuple(private)
     dropped = set[str]()
-    for operation in delta:
+    for operation in hide_in_delta(delta):
         if isinstance(operation, Add | Revise | Merge):
             if holds_private(operation.content, private):
                 dropped.add(operation.into if isinstance(operation, Merge) else operation.id)
                 continue
-            operation = replace(operation, content=hide_secrets(operation.content))
         elif isinstance(operation, Quarantine) and operation.id in dropped:
             continue
         match operation:

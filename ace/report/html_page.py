@@ -32,7 +32,8 @@ _LONGEST = 1_500  # characters of one text; the playbook file has the rest
 def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
     """Write the page and its charts into `folder`, which is made; return their paths, the page first.
 
-    Raises InputError where `folder` is a file, and as `draw_charts` does.
+    Raises InputError where `folder` is a file, as `draw_charts` does, and OSError with the file's name where
+    it cannot be written.
     """
     charts = draw_charts(page)
     contents = {PAGE: render_page(page, charts).encode("utf-8")}
@@ -43,7 +44,10 @@ def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
     except FileExistsError as error:
         raise InputError(f"{folder} is a file.", hint="Give a folder with --out.") from error
     for name, content in contents.items():
-        (folder / name).write_bytes(content)
+        try:
+            (folder / name).write_bytes(content)
+        except OSError as error:  # a full disk does not say for which file
+            raise OSError(error.errno, error.strerror, str(folder / name)) from error
     return tuple(folder / name for name in contents)
 
 

@@ -47,7 +47,7 @@ def build_command(run: Run) -> str:
             words += [f"--{flag}", str(value)]
         elif declared[name].default is not False:  # the switches that are off need no --no-
             words.append(f"--no-{flag}")
-    if run.kind == "eval" and run.report:
+    if run.kind == "eval" and run.report and run.status != "failed":
         words += ["--version", str(run.report.get("selected", config.get("base", 0)))]
     return shlex.join(words)
 

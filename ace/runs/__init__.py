@@ -22,5 +22,6 @@ Its modules:
     drift      whether answers got worse, and since when
     cost       what calls took
     causes     why attempts failed
+    setbacks   feedback that could not be learned from
     seeds      seeds that do not depend on time or threads
 """

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     RETIRED = "retired"  # the evidence no longer supports the bullet
     CONTRADICTED = "contradicted"  # another bullet says the opposite and won
     CONTESTED = "contested"  # another bullet says the opposite and nothing decided
+    SET_ASIDE = "set_aside"  # learning from this feedback failed several times
     UNKNOWN = "unknown"  # stored before reasons were
 
 
@@ -289,7 +290,7 @@ class Run:
     """ISO 8601, UTC; None while it runs, and after a kill."""
 
     report: dict[str, Any] | None
-    """None until the run has ended, and for one that failed."""
+    """None until the run has ended, and for one that was interrupted. Of one that failed it says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,9 +376,7 @@ class Forgotten:
     """Places that still hold the texts and that forgetting does not change."""
 
     scrubbed: bool
-    """True if no byte of the texts is left in the file. It is False while another process has the file open;
-    call `Store.scrub` later.
-    """
+    """True if no byte of the texts is left in the file. Where others have it open, call `scrub` later."""
 
     short: int = 0
     """Number of values too short and common to be searched for in other records."""

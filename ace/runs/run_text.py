@@ -33,10 +33,11 @@ def render_report(
 ) -> str:
     """Render scores, bullets, usage, where things are and what to try next.
 
-    `folder` is how the task was named, the task's own name by default. In the commands to run next stand
-    `model`, the options that every run with this model and method takes; `learning`, those that only a run
-    that learns takes; `branch`, where it worked; and `resume`, the command that continues the run. `width` is
-    the number of characters in a line of a bullet's text.
+    `folder` is the task as commands take it: without one, as of a task that a program defines, no command is
+    named that needs it. In the commands to run next stand `model`, the options that every run with this model
+    and method takes; `learning`, those that only a run that learns takes; `branch`, where it worked; and
+    `resume`, the command that continues the run. `width` is the number of characters in a line of a bullet's
+    text.
     """
     blocks = [_render_scores(report)]
     if report.kind not in ("eval", "agent"):  # neither learns
@@ -50,13 +51,16 @@ def render_report(
     bullets = format_count(report.bullets, "bullet")
     if report.quarantined:
         bullets += f" ({report.quarantined} in quarantine, not used)"
-    size = f"{bullets}, {format_count(report.versions, 'version')}, run {report.run}"
+    versions = "" if report.kind == "eval" else f", {format_count(report.versions, 'version')}"
+    size = f"{bullets}{versions}, run {report.run}"
     blocks.append(f"{report.playbook} holds it all: {size}. It took {minutes} min {seconds} s.")
-    scoring = " ".join(
-        filter(None, (quote(folder or report.task), f"--playbook {quote(report.playbook)}", model))
-    )
-    commands = _suggest_commands(report, scoring, f"{scoring} {learning}".rstrip(), branch, resume)
-    blocks.append("Next\n" + "\n".join(f"  {command}" for command in commands))
+    scoring = ""
+    if folder:
+        words = (quote(folder), f"--playbook {quote(report.playbook)}", model)
+        scoring = " ".join(filter(None, words))
+    commands = list(_suggest_commands(report, scoring, f"{scoring} {learning}".rstrip(), branch, resume))
+    if commands:
+        blocks.append("Next\n" + "\n".join(f"  {command}" for command in commands))
     return "\n\n".join(blocks)
 
 
@@ -135,6 +139,10 @@ def _render_scores(report: Report) -> str:
             rows.append((name, *_format_score_cells(score)))
     if rows:
         lines.append(indent(align_columns(rows, right=(1, 2)), "  "))
+    if report.kind == "eval":
+        lines.append(f"  of version {report.selected}")
+    elif report.kind == "learn" and not (report.before or report.after or report.recorded or report.stopped):
+        lines.append("  not measured: no test questions were scored before and after")
     lines += [f"  {note}" for note in report.notes]
     if report.kind == "online":
         if report.recent and report.after and report.recent.total < report.after.total:
@@ -208,16 +216,19 @@ def _render_learned(report: Report, width: int) -> str:
 
 
 def _suggest_commands(report: Report, scoring: str, learning: str, branch: str, resume: str) -> Iterator[str]:
-    """Yield commands to run next; `scoring` and `learning` are what `ace eval` and `ace learn` take."""
+    """Yield commands to run next; `scoring` and `learning` are what `ace eval` and `ace learn` take.
+
+    Without `scoring` there is no task for them.
+    """
     playbook = f"--playbook {quote(report.playbook)}"
-    if report.stopped and (resume or report.kind == "learn"):
+    if report.stopped and (resume or (scoring and report.kind == "learn")):
         yield resume or f"ace learn {learning} --resume"
     if report.bullets:
         yield f"ace playbook show {playbook}" + (f" --version {quote(branch)}" if branch != "main" else "")
     if report.rejected:
         yield f"ace runs show {report.run} --rejected {playbook}"
     perfect = report.after is not None and report.after.correct == report.after.total
-    if report.recorded and report.after is None:
+    if not scoring or (report.recorded and report.after is None):
         return  # logs without a task: there is nothing to learn on or to score
     if report.kind == "learn" and not report.stopped and not perfect:
         yield f"ace learn {learning} --epochs 2"

@@ -40,6 +40,7 @@ class PhaseKind(StrEnum):
     ONLINE = "online"
     DRIFT = "drift"
     CREDIT = "credit"
+    SETBACK = "setback"  # learning from a piece of feedback failed, or was given up
 
 
 _KINDS = frozenset(kind.value for kind in PhaseKind)

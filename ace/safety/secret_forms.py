@@ -81,6 +81,8 @@ _CARD_START = re.compile(r"3[04-9]\d{12,14}$|4\d{15}(?:\d{3})?$|5[1-5]\d{14}$|2[
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}", re.IGNORECASE)
 _NEXT_PART = re.compile(r"[\\+\"' ]{0,4}(?:\r?\n| )[ \t\"'>|]{0,9}([\w+/=-]{6,})(?![\w@.])")
 _TOKEN = re.compile(r"(?<![\w/+.@-])[A-Za-z0-9_+/-]{28,}={0,2}(?![\w@])")
+# Stands for a value that is not there: "...", "****", and a variable, as "$KEY" and "${KEY".
+_STAND_IN = re.compile(r"[.\u2026*\u2022_-]+|\$\{?[A-Z][A-Z_]*")
 # What these forms need at least: characters without a space, and digits.
 _SHORTEST_KEY, _TOKEN_SIZE, _CARD_DIGITS, _IBAN_DIGITS = 13, 28, 14, 2
 
@@ -264,8 +266,11 @@ def _read_value(text: str, start: int, after_sign: bool) -> Span:
 
 
 def _is_value(value: str, after_sign: bool) -> bool:
-    """Return whether a value is not exactly a listed word, such as "required". A sentence has more."""
-    if not value or value == SECRET_MARK:
+    """Return whether a value is not exactly a listed word, such as "required", and stands for no other.
+
+    A sentence has more.
+    """
+    if not value or value == SECRET_MARK or _STAND_IN.fullmatch(value):
         return False
     word = value.casefold()
     if after_sign:

@@ -55,7 +55,7 @@ class HttpPlace:
             hint = f"Set {self.variable} to at least {_SHORTEST_TOKEN} letters and digits at random."
             raise InputError("The token is too short, or not ASCII.", hint=hint)
         if not self.token and write_host(self.host) not in LOOPBACK:
-            hint = f"Set {self.variable}, and let clients send it: Authorization: Bearer TOKEN."
+            hint = f"Set {self.variable}, and let clients send it in the header Authorization: Bearer $TOKEN."
             raise InputError(f"{self.host} can be reached from elsewhere, which needs a token.", hint=hint)
 
 

@@ -32,7 +32,8 @@ def open_desk(
     `budget` is the most tokens of a context where a call names none. Episodes belong to `task`, or to one of
     this `name` whose contexts hold memories of users. `model` learns from outcomes; without one they are
     recorded only. In the end what waits to be learned from stays in the files. Raises TaskError for the name,
-    InputError for a place that is not there and a package that learning needs, and errors of making the file.
+    InputError for a place that is not there and a package that learning needs, and errors of opening the
+    file.
     """
     if task is None:
         task = choose_agent_task(None, name, "", None)
@@ -43,6 +44,8 @@ def open_desk(
         raise InputError(f"There is no playbook {place}.", hint="Give a folder, or a file that ends in .db.")
     elif not place.exists():
         Store.open(place).close()
+    elif not place.is_dir():
+        Store.open(place, create=False, read_only=True).close()  # what is no playbook is refused now
     if model is not None:
         make_drift_detector(True)  # what is not installed is missed now, not in every call
     open_learner = partial(api.learner, model=model, task=task, raises=True)

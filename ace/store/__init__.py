@@ -32,6 +32,8 @@ Where to begin reading: `store`, whose methods are one transaction each.
     sqlite_connection  files: opening, transactions, errors
     sqlite_errors   SQLite's errors as ours, for all kinds of files
     file_lead       which process learns from feedback in a file
+    lead_signs      signs of life of who leads
+    setback_rows    where learning from feedback failed
     postgres        servers: the same, and the dialect
     schema          the tables, as migrations
     branch_tables   the third of these

@@ -8,14 +8,19 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
 from json import JSONDecodeError
 from pathlib import Path
+from typing import Any
 
 from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError
 from ace.store import file_lead, schema
+from ace.store.file_lead import FileLead
 from ace.store.integrity import foreign, seals
+from ace.store.lead_signs import SilenceCounter
 from ace.store.sqlite_errors import ErrorKind, convert_error, list_machine_errors
 from ace.store.sqlite_text import read_column
 from ace.text.plain_file import find_obstacle
@@ -113,6 +118,12 @@ class PlaybookConnection(sqlite3.Connection):
     checked_schema = -1  # SQLite's counter of changes to the schema
     data_version = -1  # SQLite's counter of commits through other connections
     takes_turns = False  # others have written between our last two writes
+    leads: tuple[FileLead, ...] = ()  # what this connection is the learner of
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        """Open the file, as a `sqlite3.Connection` does."""
+        super().__init__(*values, **named)
+        self.silences = defaultdict[tuple[str, str], SilenceCounter](SilenceCounter)
 
     def typed_errors(self, place: Path) -> AbstractContextManager[None]:
         """Convert every sqlite3 error that leaves the block to one of ours."""
@@ -120,7 +131,11 @@ class PlaybookConnection(sqlite3.Connection):
 
     @contextmanager
     def reading(self, place: Path) -> Iterator[PlaybookConnection]:
-        """Run the block as a transaction that sees one moment of the file, whatever others write."""
+        """Run the block as a transaction that sees one moment of the file, whatever others write.
+
+        Raises LeadLost where this is a learner, and another process has taken its place.
+        """
+        self._check_leads()
         with transaction(self, place, write=False):
             yield self
 
@@ -130,11 +145,13 @@ class PlaybookConnection(sqlite3.Connection):
 
         Where others write at the same time, it lets one of them go first. Raises StoreBusy where another
         process holds the write lock for longer than the time-out, and StoreUnwritable where the file holds a
-        trigger, or anything else, that would act in it.
+        trigger, or anything else, that would act in it; LeadLost where this is a learner, and another process
+        has taken its place.
         """
         if self.takes_turns:
             time.sleep(_ASK)  # in which everybody who waits has asked
         with transaction(self, place, write=True):
+            self._check_leads()  # nobody takes a lead while another writes
             (commits,) = self.execute("PRAGMA data_version").fetchone()
             self.takes_turns = self.data_version not in (-1, commits)
             self.data_version = commits
@@ -196,9 +213,26 @@ class PlaybookConnection(sqlite3.Connection):
     def lead(self, place: Path, branch: str, task: str) -> AbstractContextManager[None]:
         """Be the only one that learns from the feedback on a task until the block ends.
 
-        Without a task anybody may learn: who shares a file is on one machine, and sees the others.
+        Without a task anybody may learn: who shares a file is on one machine, and sees the others. What is
+        done inside the block raises LeadLost where another process has taken the lead meanwhile.
         """
-        return file_lead.lead_on_file(place, branch, task) if task else nullcontext()
+        return self._lead_task(place, branch, task) if task else nullcontext()
+
+    @contextmanager
+    def _lead_task(self, place: Path, branch: str, task: str) -> Iterator[None]:
+        """Lead a task on a branch until the block ends."""
+        turn = partial(transaction, self, place, write=True)
+        with file_lead.lead_on_file(place, branch, task, self.silences[branch, task], turn) as lead:
+            self.leads = (*self.leads, lead)
+            try:
+                yield
+            finally:
+                self.leads = tuple(other for other in self.leads if other is not lead)
+
+    def _check_leads(self) -> None:
+        """Raise LeadLost where another process has taken what this connection was the learner of."""
+        for lead in self.leads:
+            lead.check()
 
     def find_leader(self, place: Path, branch: str, task: str) -> str:
         """Return which process learns from the feedback on a task, for people; "" for none."""

@@ -215,7 +215,8 @@ class Database(Sql, Protocol):
         """Be the only one that learns from the feedback on a task, on a branch, until the block ends.
 
         Without a task, be the only learner on the branch at all, if the database has such a lock. Raises
-        StoreBusy where there is one.
+        StoreBusy where there is one that gives signs of life. What is done inside the block raises LeadLost
+        where another has taken the lead meanwhile.
         """
 
     def find_leader(self, place: Any, branch: str, task: str) -> str:

@@ -27,7 +27,8 @@ from ace.runs.records import (
     RunSummary,
     Step,
 )
-from ace.store import checked_rows, episode_events, episode_rows, feedback_rows
+from ace.runs.setbacks import Setback
+from ace.store import checked_rows, episode_events, episode_rows, feedback_rows, setback_rows
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
@@ -39,6 +40,7 @@ from ace.task.types import Episode
 _RUNS = "SELECT id, kind, task, config, status, started, ended, report FROM runs"
 _PROPOSALS = "SELECT sample_id, author, delta, outcome, why, episodes, attempts, reason FROM proposals"
 _REASONS = {reason.value: reason for reason in Reason}
+_NO_RUN = 2**62  # more runs than there will be
 _QUESTIONS = """SELECT sample_id, question FROM episodes
 WHERE run = :run AND sample_id IN (SELECT value FROM json_each(:samples))"""
 
@@ -55,8 +57,9 @@ class RunStore(CallStore):
         """Be the only one that learns from the feedback on a task, on the branch, until the block ends.
 
         Without a task, be the only learner on the branch of a server; a file on a machine is shared without
-        it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the server raises
-        LeadLost where the connection was lost and somebody else leads in its place, or has led the task.
+        it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the playbook
+        raises LeadLost where somebody else leads in its place, or has led the task: because the connection
+        was lost, or because this process gave no sign of life for some seconds.
         """
         return self._db.lead(self.path, self.branch_name, task)
 
@@ -234,6 +237,19 @@ class RunStore(CallStore):
         """Return how much feedback on a task no run has learned from."""
         with self._reading() as db:
             return feedback_rows.count_waiting(db, task)
+
+    def setbacks(self, task: str, *, since: int = _NO_RUN) -> list[Setback]:
+        """Return where learning from feedback on a task failed, oldest first, in runs that did not end well.
+
+        From run `since` on those of every run are among them, and what was set aside.
+        """
+        with self._reading() as db:
+            return setback_rows.read_setbacks(db, task, since)
+
+    def learned_since_set_aside(self, task: str) -> bool:
+        """Tell whether feedback on a task was learned from since some was set aside; True where none was."""
+        with self._reading() as db:
+            return setback_rows.check_learned_since(db, task)
 
     def open_episodes(self, episode: str | None = None) -> dict[str, list[EpisodeEvent]]:
         """Return the events of the episodes of somebody else's agent that have not ended, by episode.

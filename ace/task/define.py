@@ -49,8 +49,8 @@ def define_task(
     `user` and `session`.
     `extract` says where in a reply the answer stands: "last line", "json:FIELD" or "regex:PATTERN".
     `agent` makes the attempts in place of a model: a function of a question and the context for it (playbook
-    and what was found, as text) that returns a text or an Attempt, and may be async. It has `agent_seconds`
-    for an attempt; what it raises is a wrong answer with an error. Raises TaskError.
+    and what was found, as text) that returns a text, a number, JSON or an Attempt, and may be async. It has
+    `agent_seconds` for an attempt; what it raises is a wrong answer with an error. Raises TaskError.
     """
     if not NAME.fullmatch(name):
         raise TaskError(f"Expected letters, digits, '_', '-' and '.', found {name!r}.", field="name")

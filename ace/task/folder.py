@@ -57,7 +57,11 @@ def load_task(folder: str | Path, *, check: bool = True, trust: bool = False) ->
     samples: dict[str, tuple[Sample, ...]] = {}
     for split, path in splits:
         if path or split == "train":
-            samples[split] = read_samples(data.resolve_path(split, path))
+            file = data.resolve_path(split, path)
+            samples[split] = read_samples(file)
+            if split == "train" and not samples[split]:
+                hint = "Learning needs at least one row."
+                raise TaskError("The file has no rows.", hint=hint, file=str(file))
     task = Task(
         settings.name,
         settings.instructions.strip(),

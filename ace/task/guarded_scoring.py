@@ -110,7 +110,7 @@ def require_score(value: object, scale: tuple[float, float] = (0.0, 1.0)) -> flo
         score = float(value)
         if low <= score <= high:  # not so for NaN
             return (score - low) / (high - low)
-    expected = f"a bool or a number from {low:g} to {high:g}"
+    expected = f"a bool, a number from {low:g} to {high:g} or an Outcome"
     raise ValueError(f"it returned {value!r:.60}, expected {expected}; another scale must be given")
 
 

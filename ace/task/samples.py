@@ -18,17 +18,39 @@ from ace.text.json_lines import read_json_lines
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """The form of a task's name, which becomes a file name."""
 
+_ALSO = 5  # further problems that an error names
 _SPLITS = ("train", "val", "test")
 
 
 def read_samples(path: Path) -> tuple[Sample, ...]:
     """Return the samples of a JSONL file without its blank lines, in order.
 
-    Raises TaskError, with the line, for a row that is no JSON or no sample.
+    Raises TaskError, with the line, for the first row that is no JSON or no sample; it names the others, too.
     """
     file = str(path)
-    rows = read_json_lines(read_text(path), file, TaskError)
-    return tuple(to_sample(row, file, number) for number, row in rows)
+    samples: list[Sample] = []
+    problems: list[TaskError] = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        try:
+            for _, row in read_json_lines(line, file, TaskError, first=number):
+                samples.append(to_sample(row, file, number))
+        except TaskError as error:
+            problems.append(error)
+    raise_first(problems)
+    return tuple(samples)
+
+
+def raise_first(problems: Sequence[TaskError]) -> None:
+    """Raise the first problem, with the next ones in its hint; do nothing where there is none."""
+    if not problems:
+        return
+    first, *others = problems
+    lines = [f"\n  {problem!s:.200}" for problem in others[:_ALSO]]
+    if len(others) > _ALSO:
+        lines.append(f"\n  and {len(others) - _ALSO} more")
+    if others:
+        first.hint = f"{first.hint} Also:{''.join(lines)}".strip()
+    raise first
 
 
 def find_twin(task: Task, question: str, sample_id: str = "") -> Sample | None:
@@ -51,8 +73,14 @@ def to_sample(row: Any, file: str = "", line: int = 0) -> Sample:
     A whole number as id becomes text. Raises TaskError, with file, line and field, for a row of another form.
     """
     if not isinstance(row, Mapping):
-        raise TaskError(f"Expected an object, found {row!r:.60}.", file=file, line=line)
+        hint = 'A row is {"id": ..., "question": ...}; of a data frame, give df.to_dict("records").'
+        raise TaskError(f"Expected an object, found {row!r:.60}.", hint=hint, file=file, line=line)
     data = dict(row)
+    missing = next((name for name in ("id", "question") if name not in data), "")
+    if missing:
+        message = f"The row has no {missing!r}. It has: {', '.join(map(str, data))}."
+        hint = "Number the rows: any id will do that no other has." if missing == "id" else ""
+        raise TaskError(message, hint=hint, file=file, line=line, field=missing)
     identity = data.pop("id", None)
     question = data.pop("question", None)
     is_name = isinstance(identity, str | int) and not isinstance(identity, bool)
@@ -73,7 +101,7 @@ def check_task(task: Task) -> list[TaskError]:
     problems: list[TaskError] = []
     if not task.train:
         message = f"Task {task.name!r} has no training samples."
-        problems.append(TaskError(message, hint="Learning needs at least one.", field="train"))
+        problems.append(TaskError(message, hint="Learning needs at least one row.", field="train"))
     ids: dict[str, tuple[Sample, str]] = {}  # id -> the first sample that has it, and its place
     questions: dict[tuple[str, bytes], tuple[str, str]] = {}  # -> the first split that asks it, and the place
     for split, sample in iterate_samples(task):
@@ -99,18 +127,29 @@ def check_task(task: Task) -> list[TaskError]:
     return problems
 
 
+def find_contradictions(task: Task) -> Iterator[str]:
+    """Yield what is said of two samples of one split that ask the same and have different right answers.
+
+    At most one of the two can be learned. The text names both.
+    """
+    field = label_field(task.environment)
+    known: dict[tuple[str, str, bytes], tuple[Any, str]] = {}  # -> the first answer, and where it stands
+    for split, sample in iterate_samples(task):
+        key = (split, normalize_question(sample.question), digest_data(task.environment, sample))
+        label = sample.data.get(field, sample.data.get("answer"))
+        place = f"{sample.file}:{sample.line}" if sample.file else f"sample {sample.id}"
+        first_label, first_place = known.setdefault(key, (label, place))
+        if first_label != label:
+            yield f"{place} asks the same as {first_place}, and another answer is right."
+
+
 def require_valid(task: Task) -> Task:
     """Return the task itself, or raise its first problem, which says how many more there are.
 
     The problem is a TaskError of `check_task`.
     """
-    problems = check_task(task)
-    if not problems:
-        return task
-    first, more = problems[0], len(problems) - 1
-    if more:
-        first.hint = f"{first.hint} ({more} more: `ace tasks check` lists them.)".strip()
-    raise first
+    raise_first(check_task(task))
+    return task
 
 
 def iterate_samples(task: Task) -> Iterator[tuple[str, Sample]]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import messages, quote_text, render
 from ace.methods.ace.proposals import add_lesson
+from ace.methods.guard import hide_in_delta
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Quarantine, Remove, Revise
 from ace.refine.lost_details import find_lost_facts
@@ -62,7 +63,7 @@ class Curator:
         )
         reply = self.client.complete(request)
         parsed = cast(Curation, reply.parsed)  # what `schema` promises
-        return tuple(parsed.operations)
+        return hide_in_delta(tuple(parsed.operations))  # what is tried is what will be stored
 
 
 def confine_delta(delta: Delta, bullets: Iterable[Bullet]) -> tuple[Delta, str]:

@@ -207,7 +207,8 @@ class Ace:
         give_up = not state.taught and state.barren >= _BARREN
         if not state.taught and state.barren:
             early = "; learning stopped early" if give_up else ""
-            notes.append(f"nothing learned: {state.barren} failures taught nothing that proved itself{early}")
+            failures = "1 failure" if state.barren == 1 else f"{state.barren} failures"
+            notes.append(f"nothing learned: {failures} taught nothing that proved itself{early}")
         if state.failures:
             counts = ", ".join(f"{count} {failure}" for failure, count in sorted(state.failures.items()))
             notes.append(f"why attempts failed, by the reflector: {counts}")

@@ -20,12 +20,14 @@ from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflec
 from ace.methods.ace.witness import holds_answer
 from ace.methods.failed_replies import record_failure
 from ace.methods.grades import is_better
+from ace.methods.guard import hide_in_delta
 from ace.methods.protocol import Trial
 from ace.playbook.delta import apply
 from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bullet_id
 from ace.runs.records import Proposal, Reason
 from ace.safety.copied import makes_claim
 from ace.safety.injection import find_suspicion
+from ace.safety.secrets import hide_secrets
 from ace.settings import Profile
 from ace.task.team import Reader
 from ace.task.types import Attempt, Sample
@@ -135,7 +137,7 @@ class Search:
         of two tries or more: that is what such a model learns most from. With a large one it is the last
         resort.
         """
-        for suggestion in self.suggestions:
+        for suggestion in map(hide_in_delta, self.suggestions):  # what is proven is what will be stored
             contents = tuple(list_contents(suggestion))
             if contents in self.proven:  # if it fails all the same, it is asked again with all that is new
                 yield self._record(suggestion, self.prover.screen(suggestion))
@@ -233,7 +235,7 @@ class Search:
         neither is one of several lines: those hold material that nobody vouches for.
         """
         question, expected = self.trial.sample.question.strip(), self.trial.feedback.expected.strip()
-        content = f"{question} -> {self.worked or expected}"
+        content = hide_secrets(f"{question} -> {self.worked or expected}")
         is_short = len(content) <= _LONGEST_EXAMPLE and len(content.splitlines()) == 1
         if (
             not expected
@@ -263,7 +265,11 @@ class Search:
         questions += [other.sample.question for other in self.similar]
         texts = collect_trial_texts(self.trial, questions)
         flaws: list[str] = []
-        for draft in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
+        for written in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
+            # A lesson may say nothing once its secret is hidden: that is proven, too.
+            draft = written.model_copy(update={"content": hide_secrets(written.content)})
+            if draft.content != written.content:
+                flaws.append(f"a text of which a part looks like a secret, and is hidden: {draft.content}")
             flaw = texts.find_flaw(draft.content) if draft.content else ""
             if flaw == PRIVATE:
                 flaws.append(f"a text that {flaw}")

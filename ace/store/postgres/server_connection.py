@@ -20,14 +20,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ace.errors import InputError, StoreError, StoreUnreachable, StoreUnwritable
+from ace.errors import InputError, StoreBusy, StoreError, StoreUnreachable, StoreUnwritable
 from ace.store import schema
 from ace.store.integrity import seals
+from ace.store.lead_signs import give_signs
 from ace.store.postgres import server_lead, server_session, server_tables, server_upgrade
 from ace.store.postgres.dialect import escape_value, join_inserts, translate
 from ace.store.postgres.server_errors import describe, is_lost, typed_errors
 from ace.store.postgres.server_lead import Lead
 from ace.store.postgres.server_session import lock_key
+from ace.store.postgres.server_signs import SignSender
 from ace.store.store_database import Rows, ServerAddress
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ class ServerConnection:
         self._number = 0  # of the last transaction that wrote
         self._trace: Callable[[str], object] | None = None
         self._leads: list[Lead] = []  # what this connection is the learner of
+        self._signs = SignSender(address)  # of life, while it leads
         self._hears = False  # of news
         self._has_news = False  # a branch has a new head in this transaction
         self._raw: psycopg.Connection[Any]
@@ -204,6 +207,10 @@ class ServerConnection:
                 self.execute(_COUNT, [self._name, number])
                 self.execute("COMMIT")
                 self._flush()
+        except StoreBusy:
+            if not self._raw.closed:  # else it may lead no more
+                server_lead.end_silent(self, lock_key("write", place.schema), server_session.IDLE)
+            raise
         except StoreUnreachable:
             if self._number != number or not self._was_kept(number):
                 raise
@@ -226,11 +233,13 @@ class ServerConnection:
 
         An error of the connection becomes StoreUnreachable, whose detail `again` is set.
         """
-        with typed_errors(place):
+        with self._signs.busy, typed_errors(place):
             self._connect_again()
             try:
                 with self._raw.pipeline():
                     yield
+                if self._leads:
+                    self._signs.send(self._raw)  # a pipeline's last message stops the server's timer
             except BaseException as error:
                 if is_lost(error) or self._raw.closed:
                     self._raw.close()
@@ -348,7 +357,8 @@ class ServerConnection:
         """Be the only learner on a branch, or of a task on it, until the block ends.
 
         Raises StoreBusy, which says who is. What is done inside the block raises LeadLost where the
-        connection was lost and somebody else has begun to lead; nothing is written then.
+        connection was lost and somebody else has begun to lead; nothing is written then. It is lost where
+        this process gives no sign of life.
         """
         with typed_errors(place):
             self._connect_again()
@@ -356,8 +366,10 @@ class ServerConnection:
             self._flush()  # else a crash of the server could lose the number of its term
         self._leads.append(lead)
         try:
-            yield
+            with give_signs(lambda: self._signs.send(self._raw)):
+                yield
         finally:
+            self._signs.close()
             self._leads.remove(lead)
             if not self._raw.closed:  # a lost connection leads nothing
                 with typed_errors(place):

@@ -49,6 +49,7 @@ _KINDS: dict[str, tuple[type[StoreError], str, str]] = {
     "53": (StoreUnwritable, "has no room for more", "Try again later, or raise the server's limits."),
     "55P03": (StoreBusy, "is locked by another process", _AGAIN),
     "57014": (StoreBusy, "ended a statement that took too long", _AGAIN),
+    "57P05": (StoreUnreachable, "closed a connection that did nothing for too long", _AGAIN),
     "57P": (StoreUnreachable, "shuts down or starts", _AGAIN),
     "58": (StoreUnwritable, "could not read or write its files", "Check the server's disk."),
     "XX00": (NotAPlaybook, "is damaged", DAMAGED),

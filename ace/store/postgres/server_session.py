@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 OLDEST = 14  # the first version of PostgreSQL that is known to do
 _CLOCK = 300.0  # seconds by which two machines' clocks may differ
-_IDLE = 300_000  # milliseconds: a client that stops inside a transaction keeps others out for so long
+IDLE = 300.0
+"""Seconds: a client that stops inside a transaction keeps others out for so long."""
+
 # Both sides ask after a silence whether the other is there, and give up after some 6 seconds: else a machine
 # that is gone would keep its locks for hours.
 _SILENCE = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 6_000}
@@ -55,7 +57,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
         message = f"The address {address} cannot be read: {describe(error, address)}."
         raise InputError(message, hint=hint) from None
     options: dict[str, Any] = {
-        "application_name": f"ace {platform.node()} {os.getpid()}"[:63],
+        "application_name": f"ace {platform.node()[:48]} {os.getpid()}",
         "client_encoding": "utf8",
         "connect_timeout": max(2, round(timeout)),
         **{name: length for name, length in _SILENCE.items() if name not in wanted},
@@ -68,7 +70,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
         (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
         milliseconds = str(max(1, round(1000 * timeout)))
         silence = map(str, _SILENCE.values())
-        raw.execute(translate(_SESSION), [address.schema, milliseconds, str(_IDLE), *silence])
+        raw.execute(translate(_SESSION), [address.schema, milliseconds, str(round(1000 * IDLE)), *silence])
     except BaseException:
         raw.close()
         raise

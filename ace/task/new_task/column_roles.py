@@ -14,9 +14,11 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from unicodedata import normalize
 
 from ace.errors import InputError
 from ace.task.new_task.row_table import RowTable
+from ace.text.splitting import split_words
 
 _LETTERS = "abcdefghij"
 _FILLED = 0.9  # share of rows in which the column of a question, or an answer, has something
@@ -60,8 +62,9 @@ class ColumnRoles:
 def guess_columns(table: RowTable, chosen: Mapping[ColumnRole, Sequence[str]]) -> ColumnRoles:
     """Return the role of each column; `chosen` are those that somebody named.
 
-    Raises InputError for a name that no column has, and where no column, or more than one, could be the
-    question or the answer: it shows the columns and the options to choose with.
+    Raises InputError for a name that no column has, for a column that is to be two things, and where no
+    column, or more than one, could be the question or the answer: it shows the columns and the options to
+    choose with.
     """
     columns: dict[ColumnRole, tuple[str, ...]] = {}
     reasons: dict[ColumnRole, str] = {}
@@ -70,6 +73,11 @@ def guess_columns(table: RowTable, chosen: Mapping[ColumnRole, Sequence[str]]) -
             columns[role] = tuple(_require_column(table, role, name) for name in names)
             reasons[role] = "as you said"
     taken = [name for names in columns.values() for name in names]
+    twice = [name for name, count in Counter(taken).items() if count > 1]
+    if twice:
+        options = [f"--{role}" for role, names in columns.items() if twice[0] in names]
+        message = f"{table.file}: {twice[0]} is given twice, by {' and '.join(options)}."
+        raise InputError(message, hint="Name another column for one of them.", field=options[-1][2:])
     free = [name for name in table.columns if name not in taken]
     if ColumnRole.CHOICES not in columns:
         choices = _find_choices(table, free)
@@ -122,7 +130,7 @@ def _read_names() -> dict[str, dict[str, list[str]]]:
 
 def _fold_name(name: str) -> str:
     """Return a column's name in the form that the lists have, without the number of a second one."""
-    plain = re.sub(r"\.\d+$", "", name)
+    plain = re.sub(r"\.\d+$", "", normalize("NFKC", name))
     return re.sub(r"[\W_]+", "_", plain.casefold()).strip("_")
 
 
@@ -224,7 +232,7 @@ def _find_question(table: RowTable, free: Sequence[str]) -> str:
     for name in free:
         if _count_filled(table, name) >= _FILLED:
             values = table.column(name)
-            words[name] = sum(len(str(value).split()) for value in values) / max(len(values), 1)
+            words[name] = sum(len(split_words(str(value))) for value in values) / max(len(values), 1)
     order = sorted(words, key=lambda name: -words[name])
     if order and words[order[0]] >= _LONGER * max((words[name] for name in order[1:]), default=1.0):
         return order[0]

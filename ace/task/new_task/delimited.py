@@ -13,6 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from ace.errors import InputError
+from ace.task.new_task.other_encodings import find_odd_word, read_in_others
 from ace.task.new_task.row_table import ReadOptions, RowCollector, RowTable, fit_cells, name_columns
 from ace.text.plain_file import find_encoding
 
@@ -20,7 +21,12 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _TRIED = 30  # rows by which the separator is told
 _BLOCK = 1 << 20  # bytes
 _EXCEL = "cp1252"  # what Excel's "CSV" is in western Europe and America
-_ENCODINGS = {"cp1252": "Windows-1252, as Excel writes it", "utf-8": "UTF-8"}
+_ENCODINGS = {
+    "cp1252": "Windows-1252, as Excel writes it",
+    "utf-8": "UTF-8",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+}
 _OPENS_JSON = ("{", "[{")
 
 
@@ -74,10 +80,12 @@ def choose_encoding(file: Path, chosen: str = "") -> tuple[str, int]:
     """Return the encoding of a text file and the length of its byte order mark.
 
     It is the one that was `chosen`; else what its mark says, UTF-8, or, where it is none, that of Excel.
-    Raises InputError for an encoding that nobody knows, a file that is binary, and bytes that are no text.
+    Raises InputError for an encoding that nobody knows, a file that is binary, bytes that are no text, and
+    those that Excel's encoding makes nonsense of: it shows how others read them.
     """
     with file.open("rb") as opened:
-        encoding, mark = find_encoding(opened.read(_BLOCK))
+        beginning = opened.read(_BLOCK)
+        encoding, mark = find_encoding(beginning)
     if chosen:
         try:
             TextIOWrapper(BytesIO(), encoding=chosen)  # which refuses those that make no text, as hex
@@ -89,10 +97,28 @@ def choose_encoding(file: Path, chosen: str = "") -> tuple[str, int]:
     if line and encoding == "utf-8" and not chosen:
         encoding, mark = _EXCEL, 0
         line = _find_bad_line(file, encoding, mark)
+        _refuse_nonsense(file, beginning, is_text=not line)
     if line:
         hint = "Save it as UTF-8, or name its encoding with --encoding."
         raise InputError(f"{file}: line {line} is no text in {encoding}.", hint=hint, file=str(file))
     return encoding, mark
+
+
+def _refuse_nonsense(file: Path, beginning: bytes, *, is_text: bool) -> None:
+    """Raise InputError where a file is in none of the two usual encodings, but makes sense in others.
+
+    `is_text` says whether Windows-1252 has a character for each of its bytes.
+    """
+    word = find_odd_word(beginning.decode(_EXCEL, "replace")) if is_text else ""
+    if is_text and not word:
+        return
+    readings = read_in_others(beginning)
+    if not readings or b"\0" in beginning:
+        return
+    listed = ", ".join(f"--encoding {name} reads {text!r}" for name, text in readings.items())
+    found = f", and in Windows-1252 it would read {word!r}" if word else ", and not Windows-1252"
+    hint = f"Choose how to read it: {listed}. Or save it as UTF-8."
+    raise InputError(f"{file} is not UTF-8{found}.", hint=hint, file=str(file), field="encoding")
 
 
 def _find_bad_line(file: Path, encoding: str, mark: int) -> int:

@@ -14,12 +14,12 @@ from ace.task.new_task.delimited import choose_encoding, read_delimited
 from ace.task.new_task.row_table import ReadOptions, RowCollector, RowTable
 from ace.task.new_task.spreadsheets import read_spreadsheet
 from ace.text.json_lines import read_json_lines
+from ace.text.message_content import read_message
 from ace.text.plain_file import find_obstacle
 from ace.text.sizes import format_size
 
 _MOST_BYTES = 100_000_000  # of a file that has to be read whole
 _LISTS = ("data", "rows", "examples", "questions", "samples", "items")  # keys under which rows may stand
-_SPEAKERS = {"human": "user", "gpt": "assistant", "bot": "assistant"}
 
 
 def read_rows(file: Path, options: ReadOptions) -> RowTable:
@@ -36,6 +36,7 @@ def read_rows(file: Path, options: ReadOptions) -> RowTable:
     obstacle = find_obstacle(file)
     if obstacle:
         raise InputError(f"cannot read {file}: {obstacle}.", hint="Give a file.", file=str(file))
+    _refuse_idle(file, options)
     try:
         size = file.stat().st_size
         if size > _MOST_BYTES and file.suffix.lower() in _READ_WHOLE:
@@ -46,6 +47,22 @@ def read_rows(file: Path, options: ReadOptions) -> RowTable:
     except OSError as error:
         message = f"cannot read {file}: {error.strerror or error}."
         raise InputError(message, hint="Check the path.", file=str(file)) from error
+
+
+def _refuse_idle(file: Path, options: ReadOptions) -> None:
+    """Raise InputError for an option that says nothing about a file of this kind."""
+    readers: dict[str, tuple[bool, tuple[Callable[[Path, ReadOptions], RowTable], ...]]] = {
+        "sheet": (bool(options.sheet), (read_spreadsheet,)),
+        "delimiter": (bool(options.delimiter), (read_delimited,)),
+        "encoding": (bool(options.encoding), (read_delimited, _read_json_lines, _read_json)),
+        "no-header": (not options.header, (read_delimited, read_spreadsheet)),
+    }
+    ending = file.suffix.lower()
+    for name, (is_given, using) in readers.items():
+        if is_given and READERS[ending] not in using:
+            endings = ", ".join(ending for ending, reader in READERS.items() if reader in using)
+            message = f"{file}: --{name} is only for {endings}."
+            raise InputError(message, hint=f"Leave out --{name}.", field=name)
 
 
 def _read_json_lines(file: Path, options: ReadOptions) -> RowTable:
@@ -107,7 +124,7 @@ def _collect(values: Iterable[tuple[int, Any]], collector: RowCollector) -> list
         if not isinstance(value, dict):
             collector.leave_out(number, f"expected an object, found {value!r:.40}")
             continue
-        row = _read_chat(value)
+        row = {name: "" if field is None else field for name, field in _read_chat(value).items()}
         columns.update(dict.fromkeys(row))
         collector.add(number, row)
     return list(columns)
@@ -118,25 +135,26 @@ def _read_chat(row: Mapping[str, Any]) -> dict[str, Any]:
 
     It is one where `messages` or `conversations` is a list that ends with the assistant. The last thing that
     the user says is the question, what was said before stands above it; a system message is left to the
-    instructions.
+    instructions. Calls of tools, and what tools returned, are left out.
     """
     turns = row.get("messages") or row.get("conversations")
-    if not isinstance(turns, list) or len(turns) < 2 or not all(isinstance(turn, dict) for turn in turns):
+    if not isinstance(turns, list) or len(turns) < 2:
         return dict(row)
     spoken: list[tuple[str, str]] = []
     for turn in turns:
-        role = str(turn.get("role") or turn.get("from"))
-        text = turn.get("content", turn.get("value"))
-        if not isinstance(text, str):
+        message = read_message(turn)
+        if message is None:
             return dict(row)
-        spoken.append((_SPEAKERS.get(role, role), text))
+        if message[1].strip() and message[0] != "tool":
+            spoken.append(message)
     system = "\n".join(text for role, text in spoken if role == "system")
     spoken = [turn for turn in spoken if turn[0] != "system"]
-    if len(spoken) < 2 or spoken[-1][0] != "assistant" or spoken[-2][0] != "user":
+    asked = max((place for place, turn in enumerate(spoken) if turn[0] == "user"), default=-1)
+    if asked < 0 or asked == len(spoken) - 1 or spoken[-1][0] != "assistant":
         return dict(row)
-    earlier = "".join(f"{role}: {text}\n\n" for role, text in spoken[:-2])
+    earlier = "".join(f"{role}: {text}\n\n" for role, text in spoken[:asked])
     others = {name: value for name, value in row.items() if name not in ("messages", "conversations")}
-    return {**others, "system": system, "question": f"{earlier}{spoken[-2][1]}", "answer": spoken[-1][1]}
+    return {**others, "system": system, "question": f"{earlier}{spoken[asked][1]}", "answer": spoken[-1][1]}
 
 
 READERS: Mapping[str, Callable[[Path, ReadOptions], RowTable]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
@@ -140,13 +140,14 @@ def _find_form(answers: Sequence[Any]) -> tuple[AnswerForm, str]:
         numbers += is_number(bare) and not _PADDED.fullmatch(bare)
     if texts and numbers >= _ALL * len(texts):
         return AnswerForm.NUMBER, "the answers are numbers, which may be written in any way"
-    labels = count_labels(texts)
-    if labels:
-        return AnswerForm.LABEL, f"the answers are {len(labels)} labels, each in several rows"
     parts = [split_labels(text, fold=False) for text in texts]
     several = sum(len(labels_of_one) > 1 for labels_of_one in parts)
-    if several >= _LISTS * max(len(texts), 1) and count_labels(list(chain.from_iterable(parts))):
+    labels = count_labels(texts)
+    are_lists = _combine_labels(labels) if labels else several >= _LISTS * max(len(texts), 1)
+    if are_lists and count_labels(list(chain.from_iterable(parts))):
         return AnswerForm.LABELS, "the answers are lists of a few labels with commas or semicolons between"
+    if labels:
+        return AnswerForm.LABEL, f"the answers are {len(labels)} labels, each in several rows"
     lengths = sorted(len(text.split()) for text in texts)
     usual = lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
     if usual <= _SHORT:
@@ -155,6 +156,13 @@ def _find_form(answers: Sequence[Any]) -> tuple[AnswerForm, str]:
     if usual <= _LONG:
         return AnswerForm.TEXT, "the answers are sentences, of which only the same words are right"
     return AnswerForm.TEXT, "the answers are long texts"
+
+
+def _combine_labels(texts: Iterable[str]) -> bool:
+    """Tell whether one answer is a label that stands in the list of another."""
+    lists = [split_labels(text, fold=True) for text in texts]
+    single = {labels[0] for labels in lists if len(labels) == 1}
+    return any(len(labels) > 1 and single & {*labels} for labels in lists)
 
 
 def _list_alternatives(answer: Any) -> list[str]:

@@ -158,7 +158,7 @@ def _build_rows(table: RowTable, roles: ColumnRoles) -> _BuiltRows:
         if not question:
             built.left_out[place] = f"no question: {question_column} is empty"
             continue
-        if not answer:
+        if answer in ("", [], {}):  # 0 is one
             built.left_out[place] = f"no answer: {answer_column} is empty"
             continue
         for name in roles.columns.get(ColumnRole.CONTEXT, ()):
