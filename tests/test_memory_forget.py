@@ -295,6 +295,7 @@ def test_every_text_column_is_looked_through_or_holds_no_words_of_users() -> Non
         "rejected_operations": {"author"},
         "calls": {"phase", "sample", "role", "model", "request", "finish_reason"},
         "feedback": {"episode", "author", "created"},
+        "waiting_feedback": {"task"},
         "episode_events": {"episode", "created"},
         "aliases": {"source", "alias", "bullet", "content_hash"},
         "branches": {"name", "created"},

@@ -250,9 +250,13 @@ def test_ordinary_text_of_other_languages_and_of_programs_stays(text: str) -> No
 @example("<x>")
 @example("a,b")
 @example("my_key")
-def test_whatever_stands_behind_a_password_sign_is_hidden_unless_it_is_a_listed_word(value: str) -> None:
+@example("$A")
+@example("$a")
+@example("$A1")
+def test_whatever_stands_behind_a_password_sign_is_hidden_unless_it_stands_for_one(value: str) -> None:
     hidden = hide_secrets(f"password={value}")
     is_listed = value.casefold() in secret_forms._WORDS["ordinary"]
+    is_listed = is_listed or secret_forms._STAND_IN.fullmatch(value) is not None  # as "..." and "$KEY"
     if is_listed or value.startswith(SECRET_MARK) or value[0] in "=>":  # "==" and "=>" are signs, too
         return
     assert hidden.startswith(f"password={SECRET_MARK}") or (value[0] in "\"'`" and SECRET_MARK in hidden)

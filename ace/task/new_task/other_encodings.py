@@ -33,7 +33,7 @@ _STRANGE = frozenset({"Cc", "Cf", "Cn", "Co", "Sk", "Sm", "So"})  # categories o
 _FEW_STRANGE = 20  # letters to a strange sign, at least
 _LONGEST_CHARACTER = 4  # bytes
 _SHOWN = 24  # characters of an example
-_WORD = re.compile(r"[^\s,;|\"]*[^\x00-\x7f\s][^\s,;|\"]*")
+_SEPARATORS = re.compile(r"[\s,;|\"]+")
 _QUOTES_AND_SIGNS = re.compile(r"[«»\u2013-\u201e\u2022\u2026\u2039\u203a\u2122€£¥§°©®·¿¡\u00a0]")
 _VOWEL_FIRST = re.compile(r"(?:^|[\s,;])[\u0591-\u05c7\u064b-\u0652\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]")
 # A capital, or a sign that is no apostrophe, between two small letters: "grš§e" is "größe" of a Mac.
@@ -42,7 +42,7 @@ _INNER_SIGN = re.compile(r"[a-z](?:[ŠŒŽŸÀ-ÖØ-Þ]|[^\x00-\x7f\w\s\u2013-\u
 
 def find_odd_word(text: str) -> str:
     """Return a word that shows that a text is not in Windows-1252, though it was read so; "" for none."""
-    words = _WORD.findall(text)
+    words = _list_words(text)
     odd: list[str] = []
     long = 0
     for word in words:
@@ -71,10 +71,15 @@ def read_in_others(data: bytes) -> dict[str, str]:
             if error.start < len(data) - _LONGEST_CHARACTER:
                 continue
             text = data[: error.start].decode(encoding)
-        word = _WORD.search(text)
-        if word and _makes_sense(text, scripts):
-            readings[encoding] = word[0][:_SHOWN]
+        words = _list_words(text)
+        if words and _makes_sense(text, scripts):
+            readings[encoding] = words[0][:_SHOWN]
     return readings
+
+
+def _list_words(text: str) -> list[str]:
+    """Return the words of a text that are not all ASCII, in their order."""
+    return [word for word in _SEPARATORS.split(text) if not word.isascii()]
 
 
 def _makes_sense(text: str, scripts: tuple[str, ...]) -> bool:
