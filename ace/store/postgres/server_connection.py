@@ -194,19 +194,23 @@ class ServerConnection:
             raise StoreUnwritable(f"{place} was opened to be read only.", path=str(place))
         number = self._number + 1
         try:
-            with self._transaction(place):
-                self._begin_to_write()
-                self._seals = self.execute(seals.READ)
-                self._has_news = False
-                self.unsettled = {}
-                yield self
-                seals.settle(self)
-                self._number = number
-                if self._has_news:
-                    self.execute("SELECT pg_notify(?, '')", [f"ace_{self.address.schema}"])
-                self.execute(_COUNT, [self._name, number])
-                self.execute("COMMIT")
-                self._flush()
+            try:
+                with self._transaction(place):
+                    self._begin_to_write()
+                    self._seals = self.execute(seals.READ)
+                    self._has_news = False
+                    self.unsettled = {}
+                    yield self
+                    seals.settle(self)
+                    self._number = number
+                    if self._has_news:
+                        self.execute("SELECT pg_notify(?, '')", [f"ace_{self.address.schema}"])
+                    self.execute(_COUNT, [self._name, number])
+                    self.execute("COMMIT")
+                    self._flush()
+            finally:  # before anything else is asked: it would be sent with that
+                self.unsettled = self._seals = None
+                self._queue.clear()
         except StoreBusy:
             if not self._raw.closed:  # else it may lead no more
                 server_lead.end_silent(self, lock_key("write", place.schema), server_session.IDLE)
@@ -214,9 +218,6 @@ class ServerConnection:
         except StoreUnreachable:
             if self._number != number or not self._was_kept(number):
                 raise
-        finally:
-            self.unsettled = self._seals = None
-            self._queue.clear()
 
     def _flush(self) -> None:
         """Wait until the disk has all that was committed on this connection."""
