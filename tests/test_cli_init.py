@@ -504,3 +504,4 @@ def test_what_an_option_cannot_mean_is_refused(ace: Ace) -> None:
     write_csv(Path("t.csv"), tickets(9))
     refused(ace("init", "t.csv", "--sheet", "Two"), "--sheet is only for .xlsx")
     refused(ace("init", "t.csv", "--question", "text", "--answer", "text"), "text is given twice", "--answer")
+    assert not Path("tasks").exists()

@@ -123,10 +123,8 @@ def _lock(file: Path, stack: ExitStack) -> int | None:
         except Timeout:
             return None
         except OSError as error:
-            hint, message = (
-                "Check that you may write to its folder.",
-                f"{file} could not be locked ({error}).",
-            )
+            hint = "Check that you may write to its folder."
+            message = f"{file} could not be locked ({error})."
             raise StoreUnwritable(message, hint=hint, path=str(file)) from error
         if not _is_at(descriptor, file):  # another one was put there before the lock was taken
             return None

@@ -37,6 +37,7 @@ from ace.playbook.delta import apply
 from ace.playbook.model import Playbook
 from ace.retrieval.bullets import HybridSelector
 from ace.runs.records import Proposal
+from ace.runs.run_text import format_count
 from ace.runs.steps import Phase, PhaseKind, StepRecord
 from ace.settings import Part, Profile, Settings
 from ace.task.guarded_scoring import Composing, compose_samples
@@ -207,7 +208,7 @@ class Ace:
         give_up = not state.taught and state.barren >= _BARREN
         if not state.taught and state.barren:
             early = "; learning stopped early" if give_up else ""
-            failures = "1 failure" if state.barren == 1 else f"{state.barren} failures"
+            failures = format_count(state.barren, "failure")
             notes.append(f"nothing learned: {failures} taught nothing that proved itself{early}")
         if state.failures:
             counts = ", ".join(f"{count} {failure}" for failure, count in sorted(state.failures.items()))
