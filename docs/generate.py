@@ -18,7 +18,7 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from ace.cli.main import app
+from ace.cli.app import app
 from ace.settings import RUNS, Command, Setting, declared_settings
 from ace.store import Store
 from ace.store.study_file import StudyFile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -14,13 +15,16 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from ace.hooks import recorded_sessions
+from ace.hooks import session_recorder as recorder
 from ace.hooks.coding_agent import AGENTS
 from ace.hooks.recorded_sessions import list_sessions, read_sessions
-from ace.hooks.session import MOST_TRIES, locate_notes
+from ace.hooks.session import MOST_TRIES, list_notes, locate_notes
 from ace.playbook import Add
 from ace.store import Store
 from tests.cli import Ace, Done
 from tests.model_server import ModelServer
+from tests.pace import patience
 from tests.world import COLOURS
 
 LESSON = "Status 7 means cancelled."
@@ -30,8 +34,9 @@ KEY = "sk-proj-" + "a1B2c3D4e5F6g7H8" * 3
 
 @pytest.fixture
 def home(ace: Ace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a playbook, and a home that is empty."""
+    """A folder with a playbook, and an empty home. Sessions are recorded before a call returns."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(recorder, "start_recorder", recorder.record_waiting)
     for agent in AGENTS.values():
         monkeypatch.delenv(agent.folder_variable, raising=False)
     command = tmp_path / "bin" / "ace"
@@ -299,6 +304,73 @@ def test_no_call_of_an_agent_ever_fails(home: Path, words: tuple[str, ...]) -> N
     assert run(*words, payload='{"session_id": "1"}').returncode == 0
 
 
+def test_a_session_is_recorded_after_its_end_has_returned(home: Path) -> None:
+    """The process that records is nobody's child; a command that learns does not wait for it to begin."""
+    payload = {"session_id": "1", "transcript_path": transcript("t.jsonl")}
+    done = run("end", "claude-code", "--playbook", str(PLAYBOOK), payload=json.dumps(payload))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    until = time.monotonic() + patience(20)
+    while list_notes(locate_notes(PLAYBOOK)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert sessions() == [("claude-code-1", "3 and 8", 0)] and log() == ""
+
+
+@pytest.mark.parametrize("next_event", ["start", "end"])
+def test_a_session_whose_recorder_was_killed_is_recorded_with_what_comes_next(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch, next_event: str
+) -> None:
+    """Its transcript may have gone with a container: the copy beside the playbook is for the user alone."""
+    with monkeypatch.context() as killed:
+        killed.setattr(recorder, "start_recorder", lambda *_: None)
+        path = transcript("t.jsonl")
+        call(ace, monkeypatch, "end", {"session_id": "1", "transcript_path": path})
+    assert sessions() == []
+    Path(path).unlink()
+    (copy,) = locate_notes(PLAYBOOK).glob("*.transcript")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    call(ace, monkeypatch, next_event, {"session_id": "2"})
+    assert sessions() == [("claude-code-1", "3 and 8", 0)] and log() == ""
+    assert list(locate_notes(PLAYBOOK).glob("*.transcript")) == []
+
+
+def test_a_session_that_is_continued_while_it_is_recorded_keeps_its_note(
+    ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = {"session_id": "1", "transcript_path": transcript("t.jsonl")}
+    read = recorded_sessions.read_log
+
+    def continue_meanwhile(path: Path) -> Any:
+        call(ace, monkeypatch, "start", payload)
+        return read(path)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(recorded_sessions, "read_log", continue_meanwhile)
+        call(ace, monkeypatch, "end", payload)
+    (note,) = list_notes(locate_notes(PLAYBOOK))
+    assert (note.ended, note.version) == (False, 1)
+    payload["transcript_path"] = transcript("t.jsonl", answer="3, 8 and 9")
+    call(ace, monkeypatch, "end", payload)
+    assert sessions() == [("claude-code-1", "3, 8 and 9", 1)]
+
+
+def test_the_end_of_a_session_loads_no_command_and_no_database(home: Path) -> None:
+    """An agent kills a hook after 3 seconds, which on a busy machine are few."""
+    program = """
+import sys
+from ace.cli.main import main
+try:
+    main()
+finally:
+    heavy = {"typer", "click", "sqlite3", "filelock", "logging"}
+    heavy |= {"ace.store.store", "ace.playbook", "ace.task"}
+    sys.stderr.write(repr(sorted(heavy & set(sys.modules))))
+"""
+    words = ["hook", "end", "codex", "--playbook", "shop.db"]
+    command = [sys.executable, "-c", program, *words]
+    done = subprocess.run(command, input='{"session_id": "1"}', capture_output=True, text=True, check=True)
+    assert done.stderr == "[]"
+
+
 def test_the_start_of_a_session_imports_nothing_heavy(home: Path) -> None:
     program = """
 import sys
@@ -306,10 +378,11 @@ from ace.cli.main import main
 try:
     main()
 finally:
-    heavy = {"litellm", "numpy", "openai", "httpx", "sqlglot", "jinja2", "sqlite_utils", "rich", "regex"}
+    heavy = {"litellm", "numpy", "openai", "httpx", "sqlglot", "jinja2", "sqlite_utils", "rich"}
+    heavy |= {"regex", "typer"}
     sys.stderr.write(repr(sorted(heavy & set(sys.modules))))
 """
-    words = ["hook", "start", "claude-code", "--playbook", "shop.db"]
+    words = ["hook", "start", "claude-code", "--playbook", "shop.db", "--budget", "2000"]
     command = [sys.executable, "-c", program, *words]
     done = subprocess.run(command, input='{"session_id": "1"}', capture_output=True, text=True, check=True)
     assert (done.stderr, LESSON in done.stdout) == ("[]", True)
@@ -330,12 +403,17 @@ def test_recorded_sessions_are_learned_from_once(
     assert traces["claude-code-good"].correct is None
     trace = traces["claude-code-bad"]
     assert (trace.correct, trace.expected, trace.remark) == (False, "9", "Look it up.")
+    with monkeypatch.context() as killed:
+        killed.setattr(recorder, "start_recorder", lambda *_: None)
+        path = transcript("late.jsonl", question=f"Which number has {COLOURS[2]}?", answer="12")
+        call(ace, monkeypatch, "end", {"session_id": "late", "transcript_path": path})
     server = ModelServer()
     learn = ("learn", "--from-traces", "shop.db", "--model", "openai/tiny", "--api-base", server.api_base)
     done = ace(*learn)
     server.close()
     assert done.code == 0, done.err
     assert server.calls > 0 and "recorded" in done.out
+    assert ("claude-code-late", "12", 0) in sessions()
     again = ace(*learn)
     assert again.code == 2 and "no session" in again.err
 
@@ -343,8 +421,6 @@ def test_recorded_sessions_are_learned_from_once(
 def test_a_reader_that_fails_or_is_killed_does_not_stop_the_others(
     ace: Ace, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ace.hooks import recorded_sessions
-
     read = recorded_sessions.read_log
 
     def fail(path: Path) -> Any:
@@ -413,8 +489,16 @@ def test_what_is_forgotten_goes_from_recorded_sessions(
     path = transcript("t.jsonl", question="Call Anastasia Kowalczyk, with " + KEY)
     call(ace, monkeypatch, "end", {"session_id": "1", "transcript_path": path})
     assert KEY.encode() not in PLAYBOOK.read_bytes() and b"Kowalczyk" in PLAYBOOK.read_bytes()
+    with monkeypatch.context() as killed:
+        killed.setattr(recorder, "start_recorder", lambda *_: None)
+        call(ace, monkeypatch, "end", {"session_id": "2", "transcript_path": path})
+        broken = Path("broken.jsonl").absolute()
+        broken.write_text('{"question": "Call Anastasia Kowalczyk')
+        call(ace, monkeypatch, "end", {"session_id": "3", "transcript_path": str(broken)})
     ace("memory", "add", "reviewer", "Anastasia Kowalczyk", "--user", "ana", "--playbook", str(PLAYBOOK))
     done = ace("memory", "forget", "--user", "ana", "--playbook", str(PLAYBOOK))
     assert done.code == 0, done.err
-    files = [file.read_bytes() for file in Path().glob("shop.db*") if file.is_file()]
+    assert {name for name, _, _ in sessions()} == {"claude-code-1", "claude-code-2"}
+    files = [file.read_bytes() for file in Path().glob("shop.db*/**/*") if file.is_file()]
+    files += [file.read_bytes() for file in Path().glob("shop.db*") if file.is_file()]
     assert not any(b"Kowalczyk" in data or KEY.encode() in data for data in files)

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from ace import errors
-from ace.cli import main as boundary
+from ace.cli import app as commands
 from ace.settings import Command, Settings, settings_of
 from ace.store import Store
 from tests.cli import Ace
@@ -74,7 +74,7 @@ def test_some_other_file_is_refused(ace: Ace) -> None:
 def test_errors_carry_their_exit_code(
     ace: Ace, monkeypatch: pytest.MonkeyPatch, error: errors.AceError, code: int
 ) -> None:
-    monkeypatch.setattr(boundary, "app", raiser(error))
+    monkeypatch.setattr(commands, "app", raiser(error))
     done = ace()
     assert (done.code, done.err) == (code, "ace: it broke. mend it\n")
 
@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_written_is_one_line(ace: Ace) -> None:
 
 
 def test_an_unexpected_error_is_one_line(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boundary, "app", raiser(RuntimeError("odd")))
+    monkeypatch.setattr(commands, "app", raiser(RuntimeError("odd")))
     done = ace()
     assert done.code == 1
     assert done.err == "ace: unexpected RuntimeError: odd. Set ACE_DEBUG=1 to see the traceback.\n"
@@ -102,7 +102,7 @@ def test_an_unexpected_error_is_one_line(ace: Ace, monkeypatch: pytest.MonkeyPat
 
 def test_the_traceback_is_one_variable_away(ace: Ace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACE_DEBUG", "1")
-    monkeypatch.setattr(boundary, "app", raiser(RuntimeError("odd")))
+    monkeypatch.setattr(commands, "app", raiser(RuntimeError("odd")))
     with pytest.raises(RuntimeError, match="odd"):
         ace()
 
@@ -131,7 +131,7 @@ def test_the_default_model_is_that_of_the_clients() -> None:
 @pytest.mark.parametrize("command", list(Command))
 def test_settings_are_options_with_their_defaults_and_help(command: Command) -> None:
     path = {Command.SERVE: "online", Command.COMPARE: "compare run"}.get(command, command).split()
-    parsed: Any = typer.main.get_command(boundary.app)
+    parsed: Any = typer.main.get_command(commands.app)
     for name in path:
         parsed = parsed.commands[name]
     options = {parameter.name: parameter for parameter in parsed.params}

@@ -20,7 +20,7 @@ import pytest
 import typer
 
 import ace
-from ace.cli.main import app
+from ace.cli.app import app
 from ace.task import load_task
 from ace.testing import World
 from tests.test_docs import OTHER_PAGES, PAGES, ROOT, documented

@@ -22,7 +22,7 @@ pytest.importorskip("starlette", reason="the proxy needs the extra `serve`")
 pytest.importorskip("uvicorn", reason="the proxy needs the extra `serve`")
 
 from ace.errors import StoreUnwritable
-from ace.hooks.session import HEADING
+from ace.hooks.session_lessons import HEADING
 from ace.loop import AgentLearner
 from ace.playbook import Add
 from ace.playbook.model import Status

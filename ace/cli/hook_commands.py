@@ -1,7 +1,6 @@
 """`ace hook`: lessons for coding agents, and records of their sessions.
 
-`start` and `end` are called by an agent. Whatever goes wrong in them is a line in a log: they always exit
-with 0, because a fault of ours must not break somebody's session.
+`start` and `end` are called by an agent; `ace.cli.hook_calls` answers them, mostly before this is imported.
 """
 
 from __future__ import annotations
@@ -9,16 +8,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ace.cli.files import read_text, write_text
+from ace.cli.hook_calls import ROOM, HookCall, answer_call
 from ace.cli.options import Json
-from ace.cli.output import emit, note
+from ace.cli.output import emit
 from ace.cli.playbook_places import PlaybookFile, playbook_file, read_place, refuse_password
 from ace.errors import AceError, InputError
 from ace.text.sizes import format_size
@@ -32,15 +31,13 @@ SettingsFile = Annotated[
 ]
 Budget = Annotated[int, typer.Option(metavar="TOKENS", min=1, help="Room for lessons at a session's start.")]
 _MOST_SETTINGS = 1_000_000  # bytes
-_MOST_STDIN = 1_000_000  # characters
-_ROOM = 2_000
 
 
 def install(
     agent: Agent,
     settings: SettingsFile = None,
     playbook: PlaybookFile = None,
-    budget: Budget = _ROOM,
+    budget: Budget = ROOM,
     json: Json = False,
 ) -> None:
     """Have a coding agent read the lessons of a playbook, and record its sessions there.
@@ -124,70 +121,18 @@ def status(
     emit(json, {"agents": rows}, "\n".join(lines))
 
 
-def start(agent: Agent, playbook: PlaybookFile = None, budget: Budget = _ROOM) -> None:
+def start(agent: Agent, playbook: PlaybookFile = None, budget: Budget = ROOM) -> None:
     """Print the lessons for a session that begins; called by a coding agent, with JSON on stdin."""
-    from ace.hooks.coding_agent import find_agent
-    from ace.hooks.session import keep_note, locate_notes, read_lessons, read_payload
+    from ace.hooks.coding_agent import Moment
 
-    path = playbook_file(playbook)
-    folder = locate_notes(path)
-    version = 0
-    with _logging_faults(folder, "start", agent):
-        text, version = read_lessons(path, find_agent(agent), budget)
-        if text:
-            sys.stdout.write(f"{text}\n")
-            sys.stdout.flush()
-    with _logging_faults(folder, "start", agent):
-        session = read_payload(_read_stdin(), find_agent(agent))
-        from dataclasses import replace
-
-        keep_note(folder, replace(session, version=version))
+    answer_call(HookCall(Moment.START, agent, playbook_file(playbook), budget))
 
 
 def end(agent: Agent, playbook: PlaybookFile = None) -> None:
-    """Record a session that ended; called by a coding agent, with JSON on stdin."""
-    from dataclasses import replace
+    """Have a session recorded that ended; called by a coding agent, with JSON on stdin."""
+    from ace.hooks.coding_agent import Moment
 
-    from ace.hooks.coding_agent import find_agent
-    from ace.hooks.session import keep_note, locate_notes, log_fault, read_payload
-
-    path = playbook_file(playbook)
-    folder = locate_notes(path)
-    with _logging_faults(folder, "end", agent):
-        session = read_payload(_read_stdin(), find_agent(agent))
-        keep_note(folder, replace(session, ended=True))
-    with _logging_faults(folder, "end", agent):
-        from ace.hooks.recorded_sessions import record_sessions
-
-        for problem in record_sessions(path, folder):
-            log_fault(folder, "end", agent, problem)
-
-
-def is_called_by_agent(words: list[str]) -> bool:
-    """Tell whether the words of a command line are a call that must exit with 0, whatever happens."""
-    return words[:1] == ["hook"] and words[1:2] in (["start"], ["end"])
-
-
-@contextmanager
-def _logging_faults(folder: Path, moment: str, agent: str) -> Iterator[None]:
-    """Turn whatever goes wrong in the block into a line of the log, or of stderr without one."""
-    from ace.hooks.session import log_fault
-
-    try:
-        yield
-    except Exception as error:
-        text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-        try:
-            log_fault(folder, moment, agent, text)
-        except OSError:
-            note(f"ace hook {moment} {agent}: {text}")
-
-
-def _read_stdin() -> str:
-    """Return what an agent says on stdin; nothing from a terminal, where nobody says anything."""
-    if sys.stdin is None or sys.stdin.isatty():
-        return ""
-    return sys.stdin.read(_MOST_STDIN)
+    answer_call(HookCall(Moment.END, agent, playbook_file(playbook)))
 
 
 def _find_ace() -> str:

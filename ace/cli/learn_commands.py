@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ace.cli.hook_calls import record_left_over
 from ace.cli.options import EvalOptions, LearnOptions, OnlineOptions, RunOptions, takes
 from ace.cli.output import emit, note_left_out
 from ace.cli.run_session import is_playbook, render_close, session, spell_resume
@@ -96,6 +97,7 @@ def _read_attempts(file: Place) -> Log:
     from ace.hooks.recorded_sessions import read_sessions
     from ace.store import Store
 
+    record_left_over(file)
     with Store.open(file, create=False, read_only=True) as store:
         traces = read_sessions(store)
     if not traces:

@@ -9,103 +9,24 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated
 
-import typer
-
-from ace.cli import (
-    compare_commands,
-    context_commands,
-    doctor_commands,
-    documents_commands,
-    domains_commands,
-    hook_commands,
-    init_commands,
-    learn_commands,
-    memory_commands,
-    models_commands,
-    playbook_commands,
-    proxy_commands,
-    report_commands,
-    runs_commands,
-    serve_commands,
-    tasks_commands,
-    watch_commands,
-)
-from ace.cli.file_options import FileCommand
+from ace.cli.hook_calls import answer_call, is_called_by_agent, read_call
 from ace.cli.interrupts import Interrupts
 from ace.cli.output import has_lost_reader, note, read_argument, set_up_streams
-from ace.cli.progress import announce_loading
 from ace.errors import AceError
 
 INTERRUPTED = 130
-
-# Plain help: it is what docs/cli.md is generated from, and rich alone takes half of the start-up time.
-app = typer.Typer(
-    name="ace",
-    help="An agent that gets better at its work by writing, and proving, its own playbook.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-COMMANDS: dict[str, Callable[..., None]] = {
-    "init": init_commands.init,
-    "learn": learn_commands.learn,
-    "online": learn_commands.online,
-    "eval": learn_commands.evaluate,
-    "feedback": serve_commands.feedback,
-    "mcp": serve_commands.serve_mcp,
-    "ui": serve_commands.show_pages,
-    "report": report_commands.report,
-    "watch": watch_commands.watch,
-    "doctor": doctor_commands.doctor,
-}
-for name, command in COMMANDS.items():
-    app.command(name, cls=FileCommand)(command)
-GROUPS = {
-    "compare": compare_commands,
-    "context": context_commands,
-    "documents": documents_commands,
-    "domains": domains_commands,
-    "hook": hook_commands,
-    "memory": memory_commands,
-    "playbook": playbook_commands,
-    "proxy": proxy_commands,
-    "runs": runs_commands,
-    "tasks": tasks_commands,
-    "models": models_commands,
-}
-for name, module in GROUPS.items():
-    group = typer.Typer(help=module.ABOUT, no_args_is_help=True, cls=getattr(module, "KIND", None))
-    for command in module.COMMANDS:
-        group.command(command.__name__.rstrip("_").replace("_", "-"), cls=FileCommand)(command)
-    app.add_typer(group, name=name)
-
-
-def _print_version(requested: bool) -> None:
-    """Print the version of the package, and exit, where it was asked for."""
-    if requested:
-        from importlib.metadata import version
-
-        typer.echo(f"ace {version('ace-engine')}")
-        raise typer.Exit
-
-
-@app.callback()
-def before_any_command(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
-    ] = False,
-) -> None:
-    """Take the options of `ace` itself; its help is in `app`."""
 
 
 def main() -> None:
     """Run the command line and exit."""
     set_up_streams()
     sys.argv[1:] = map(read_argument, sys.argv[1:])
-    announce_loading()
+    by_agent = is_called_by_agent(sys.argv[1:])
+    if not by_agent:
+        from ace.cli.progress import announce_loading  # takes as long as a hook does
+
+        announce_loading()
     interrupts = Interrupts()
     code: object
     try:
@@ -114,7 +35,7 @@ def main() -> None:
         code = stop.code
         if code == INTERRUPTED:  # outside of a run
             note("ace: interrupted; everything committed so far is kept.")
-    if hook_commands.is_called_by_agent(sys.argv[1:]):
+    if by_agent:
         code = 0  # a fault of ours must not break somebody's session
     if code == INTERRUPTED:
         sys.stdout.flush()
@@ -127,7 +48,13 @@ def run() -> int:
     """Run the command line. Return the exit code of what went wrong, or raise typer's SystemExit."""
     stdout = sys.stdout
     try:
-        app(prog_name="ace")
+        call = read_call(sys.argv[1:])
+        if call is not None:
+            answer_call(call)
+            return 0
+        from ace.cli import app as commands  # takes long to import, and no hook needs it
+
+        commands.app(prog_name="ace")
     except SystemExit:
         if sys.stdout is stdout:
             raise

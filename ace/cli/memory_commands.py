@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ace.cli.files import read_text, write_text
+from ace.cli.hook_calls import record_left_over
 from ace.cli.options import DEFAULT_MODEL, ApiBase, Json, Model
 from ace.cli.output import emit, note, note_left_out
 from ace.cli.playbook_places import PlaybookFile, playbook_file
@@ -164,8 +165,12 @@ def forget(
     """Delete memories for good: in the file, its log, its records of calls and attempts, and exports."""
     if sum((bool(ids), user is not None, expired, finish)) != 1:
         raise InputError("Give ids, or one of --user, --expired and --finish.")
+    from ace.hooks.session import drop_copies, locate_notes
     from ace.store import Forgotten
 
+    place = playbook_file(playbook)
+    record_left_over(place)
+    drop_copies(locate_notes(place))  # of what could not be recorded: they may hold what is forgotten
     with (
         _open_store(playbook, create=False) as store,
         progress_on_terminal(store.path, json=json) as show_phase,

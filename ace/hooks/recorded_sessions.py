@@ -11,8 +11,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ace.errors import InputError, StoreError, TaskError, describe_error
-from ace.hooks.session import SessionNote, keep_note, list_due, recording_alone
+from ace.errors import InputError, StoreError, TaskError
+from ace.hooks.session import (
+    MOST_BYTES,
+    SessionNote,
+    describe_fault,
+    find_transcript,
+    forget_note,
+    keep_note,
+    list_due,
+    recording_alone,
+)
 from ace.runs.records import AnswerFeedback
 from ace.store import Store
 from ace.store.store_database import Place
@@ -25,49 +34,41 @@ PHASE = "session"
 """The phase of episodes that were recorded from transcripts. They belong to no run."""
 
 AUTHOR = "hook"
-_MOST_BYTES = 64_000_000
 
 
 def record_sessions(playbook: Place, folder: Path) -> list[str]:
     """Record every session that is due, and return a sentence for each that could not be.
 
-    Such a session keeps its note, and is tried again a few times when another one ends. A try counts before
-    it is made, so one that never comes back does not stop the others for good. Raises InputError while
-    another process records, StoreError for the playbook file.
+    Such a session keeps its note, and is tried again a few times when another one ends. Sessions that end
+    meanwhile are recorded, too. Raises InputError while another process records, StoreError for the playbook
+    file.
     """
     problems = []
+    tried = set[str]()
     with recording_alone(folder), Store.open(playbook) as store:
-        for note in list_due(folder):
-            keep_note(folder, replace(note, tries=note.tries + 1, error="It was not finished."))
-            try:
-                record_session(store, note)
-            except StoreError:
-                keep_note(folder, note)  # the file's fault, and not the session's
-                raise
-            except Exception as error:  # a session becomes a record here, whatever is in its transcript
-                text = str(error) if isinstance(error, InputError) else describe_error(error)
-                keep_note(folder, replace(note, tries=note.tries + 1, error=text))
-                problems.append(f"session {note.session} is not recorded: {text}")
-            else:
-                (folder / note.file).unlink(missing_ok=True)
+        while due := [note for note in list_due(folder) if note.file not in tried]:
+            tried.update(note.file for note in due)
+            for note in due:
+                problem = _try_to_record(store, folder, note)
+                if problem:
+                    problems.append(f"session {note.session} is not recorded: {problem}")
     return problems
 
 
-def record_session(store: Store, note: SessionNote) -> list[Episode]:
-    """Record a session's transcript as episodes, and return those that are new.
+def record_session(store: Store, note: SessionNote, path: Path | None) -> list[Episode]:
+    """Record the transcript of a session at a path as episodes, and return those that are new.
 
     A transcript that was recorded before adds nothing. One that has grown since is recorded whole, under the
     same name. A session in which nothing was said has no transcript, or an empty one, and adds nothing.
     Raises InputError for one that cannot be read.
     """
-    path = Path(note.transcript)
-    if not note.transcript or not path.exists():
+    if path is None:
         return []
     size = path.stat().st_size
     if path.is_file() and size == 0:
         return []
-    if size > _MOST_BYTES:
-        raise InputError(f"{path} is larger than the {format_size(_MOST_BYTES)} that are read.")
+    if size > MOST_BYTES:
+        raise InputError(f"{path} is larger than the {format_size(MOST_BYTES)} that are read.")
     try:
         traces = read_log(path).traces
     except TaskError as error:
@@ -104,6 +105,26 @@ def read_sessions(store: Store) -> tuple[Trace, ...]:
             trace = _make_trace(episode, verdicts.get(episode.id))
             traces.append(replace(trace, file=str(store.path)))
     return tuple(traces)
+
+
+def _try_to_record(store: Store, folder: Path, note: SessionNote) -> str:
+    """Record one session, and return why that failed; "" where it did not.
+
+    A try counts before it is made, so one that never comes back does not stop the others for good. Raises
+    StoreError for the playbook file.
+    """
+    begun = keep_note(folder, replace(note, tries=note.tries + 1, error="It was not finished."))
+    try:
+        record_session(store, note, find_transcript(folder, note))
+    except StoreError:
+        keep_note(folder, note)  # the file's fault, and not the session's
+        raise
+    except Exception as error:  # a session becomes a record here, whatever is in its transcript
+        problem = describe_fault(error)
+        keep_note(folder, replace(begun, error=problem))
+        return problem
+    forget_note(folder, begun)
+    return ""
 
 
 def _make_episodes(note: SessionNote, traces: Sequence[Trace]) -> list[Episode]:

@@ -1,7 +1,8 @@
-"""Gives a coding agent's session its lessons, and keeps a note of it until its transcript is recorded.
+"""Keeps a note of a coding agent's session, and a copy of its transcript, until it is recorded.
 
-Notes and a log of faults stand in a folder beside the playbook file. So a session whose recording fails, or
-is cut off, is recorded when a later one ends. Knows nothing about the command line.
+Notes, copies and a log of faults stand in a folder beside the playbook file. So a session whose recording
+fails, or is cut off, is recorded when a later one begins or ends. An agent gives a hook little time: what is
+imported here is little. Knows nothing about the command line.
 """
 
 from __future__ import annotations
@@ -9,29 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from math import ceil
 from pathlib import Path
 
-from ace.context import render_playbook
-from ace.errors import InputError
-from ace.hooks.coding_agent import EVENTS, CodingAgent, Moment
-from ace.safety.secrets import hide_secrets
-from ace.store import Store
+from ace.errors import InputError, describe_error
+from ace.hooks.coding_agent import CodingAgent
 from ace.store.store_database import Place, locate_folder
-from ace.text import estimate_tokens
 
 LOG = "hooks.log"
 MOST_TRIES = 3
-HEADING = "# Lessons\n\nWhat was learned in earlier work. Use the lessons that apply.\n\n"
-_WAIT = 2.0  # seconds for a playbook that somebody else is writing to: a person waits for the session
-_LOCK_WAIT = 10.0  # seconds for the recording of another session
+MOST_BYTES = 64_000_000  # of a transcript
+_LOCK_WAIT = 60.0  # seconds for the recording of another session
 _FORSAKEN = 24 * 3600  # seconds without a word, after which a session counts as ended
 _MOST_LOG = 1_000_000  # bytes, after which a new log begins; the one before it stays
+_COPY = ".transcript"
 _LONGEST_NAME = 200  # characters of a session's id
 
 
@@ -66,30 +63,15 @@ class SessionNote:
         identity = f"{self.agent} {self.session}"
         return f"{hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:16]}.json"
 
+    @property
+    def copy(self) -> str:
+        """Return the name of the copy of its transcript."""
+        return f"{self.file}{_COPY}"
+
 
 def locate_notes(playbook: Place) -> Path:
     """Return the folder of notes and log that belongs to a playbook."""
     return locate_folder(playbook, ".sessions")
-
-
-def read_lessons(playbook: Place, agent: CodingAgent, budget: int) -> tuple[str, int]:
-    """Return what an agent prints for a session's start, and the playbook's version; "" without lessons.
-
-    The lessons count at most `budget` tokens, and never more bytes than the agent shows. Raises StoreError.
-    """
-    with Store.open(playbook, create=False, read_only=True, timeout=_WAIT) as store:
-        value, version = store.checkout(), store.head().number
-
-    def count(text: str) -> int:
-        """Count tokens, or as many as the part of the bytes stands for, if that is more."""
-        share = len(text.encode()) / agent.most_bytes
-        return max(estimate_tokens(text), ceil(share * budget))
-
-    rendered = render_playbook(value, budget - count(HEADING), count)
-    if not rendered.text:
-        return "", version
-    output = {"hookEventName": EVENTS[Moment.START], "additionalContext": HEADING + rendered.text}
-    return json.dumps({"hookSpecificOutput": output}), version
 
 
 def read_payload(text: str, agent: CodingAgent) -> SessionNote:
@@ -118,6 +100,49 @@ def keep_note(folder: Path, note: SessionNote) -> SessionNote:
     unfinished.write_text(json.dumps(asdict(note), indent=2), encoding="utf-8")
     unfinished.replace(folder / note.file)
     return note
+
+
+def copy_transcript(folder: Path, note: SessionNote) -> None:
+    """Copy a session's transcript beside its note, for only the user to read.
+
+    The agent's own may be gone with its container before anybody has time to record it. Where there is no
+    file of a size to record, nothing is copied. Raises OSError where the copy cannot be written.
+    """
+    path = Path(note.transcript)
+    if not note.transcript or not path.is_file() or path.stat().st_size > MOST_BYTES:
+        return
+    unfinished = folder / f"{note.copy}.{os.getpid()}"
+    try:
+        unfinished.touch(0o600)
+        shutil.copyfile(path, unfinished)
+        unfinished.replace(folder / note.copy)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def find_transcript(folder: Path, note: SessionNote) -> Path | None:
+    """Return the path of a session's transcript: the agent's own, else our copy, else None."""
+    paths = [folder / note.copy]
+    if note.transcript:
+        paths.insert(0, Path(note.transcript))
+    return next((path for path in paths if path.exists()), None)
+
+
+def forget_note(folder: Path, note: SessionNote) -> None:
+    """Remove the note of a session that is recorded, and the copy of its transcript.
+
+    Both stay where the note has changed: the session has been continued meanwhile.
+    """
+    if _read_note(folder / note.file) != note:
+        return
+    (folder / note.copy).unlink(missing_ok=True)
+    (folder / note.file).unlink(missing_ok=True)
+
+
+def drop_copies(folder: Path) -> None:
+    """Remove all copies of transcripts. Sessions that are not recorded yet have the agent's own, if any."""
+    for copy in folder.glob(f"*{_COPY}"):
+        copy.unlink(missing_ok=True)
 
 
 def list_notes(folder: Path) -> list[SessionNote]:
@@ -161,8 +186,15 @@ def recording_alone(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def describe_fault(error: Exception) -> str:
+    """Return the words of an error, for a line; with its type, where it is not the user's to mend."""
+    return str(error) if isinstance(error, InputError) else describe_error(error)
+
+
 def log_fault(folder: Path, moment: str, agent: str, text: str) -> None:
     """Add a line to the log. Secrets in it are hidden. Raises OSError where it cannot be written."""
+    from ace.safety.secrets import hide_secrets
+
     folder.mkdir(exist_ok=True)
     log = folder / LOG
     if log.exists() and log.stat().st_size > _MOST_LOG:

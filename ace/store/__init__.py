@@ -41,29 +41,36 @@ Where to begin reading: `store`, whose methods are one transaction each.
     sqlite_text     text, JSON and times as SQLite can hold them
 """
 
-from ace.memory.acceptance import MemoryProposal, MemoryRule
-from ace.runs.records import (
-    AnswerFeedback,
-    Branch,
-    Commit,
-    EpisodeEnd,
-    EpisodeEvent,
-    Forgotten,
-    Imported,
-    Problem,
-    Proposal,
-    Reason,
-    Run,
-    Step,
-    Tag,
-    Touch,
-    Version,
-)
-from ace.store.event_journal import EpisodeJournal
-from ace.store.integrity.backup import restore
-from ace.store.store import Store
-from ace.store.store_bullets import Ref
-from ace.store.store_transfer import Transfer
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ace.lazy import import_lazily
+
+if TYPE_CHECKING:
+    from ace.memory.acceptance import MemoryProposal, MemoryRule
+    from ace.runs.records import (
+        AnswerFeedback,
+        Branch,
+        Commit,
+        EpisodeEnd,
+        EpisodeEvent,
+        Forgotten,
+        Imported,
+        Problem,
+        Proposal,
+        Reason,
+        Run,
+        Step,
+        Tag,
+        Touch,
+        Version,
+    )
+    from ace.store.event_journal import EpisodeJournal
+    from ace.store.integrity.backup import restore
+    from ace.store.store import Store
+    from ace.store.store_bullets import Ref
+    from ace.store.store_transfer import Transfer
 
 __all__ = [
     "AnswerFeedback",
@@ -89,3 +96,34 @@ __all__ = [
     "Version",
     "restore",
 ]
+
+_HOMES = {
+    "ace.memory.acceptance": (
+        "MemoryProposal",
+        "MemoryRule",
+    ),
+    "ace.runs.records": (
+        "AnswerFeedback",
+        "Branch",
+        "Commit",
+        "EpisodeEnd",
+        "EpisodeEvent",
+        "Forgotten",
+        "Imported",
+        "Problem",
+        "Proposal",
+        "Reason",
+        "Run",
+        "Step",
+        "Tag",
+        "Touch",
+        "Version",
+    ),
+    "ace.store.event_journal": ("EpisodeJournal",),
+    "ace.store.integrity.backup": ("restore",),
+    "ace.store.store": ("Store",),
+    "ace.store.store_bullets": ("Ref",),
+    "ace.store.store_transfer": ("Transfer",),
+}
+if not TYPE_CHECKING:  # a checker that saw this would let every name pass
+    __getattr__ = import_lazily(__name__, _HOMES)

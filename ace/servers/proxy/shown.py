@@ -20,7 +20,7 @@ from typing import Any
 from ace.agent.watch.wire import Interface, find_earlier
 from ace.context import render_playbook
 from ace.errors import AceError
-from ace.hooks.session import HEADING
+from ace.hooks.session_lessons import HEADING
 from ace.servers.proxy.projects import Project
 from ace.store import Store
 from ace.text import estimate_tokens
