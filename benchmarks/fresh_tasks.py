@@ -33,10 +33,12 @@ def make_task(options: argparse.Namespace, seed: int) -> Path:
     """Return the folder of a seed's task; make it where it is not there."""
     folder = options.work / str(seed) / "task"
     sizes = {"train": options.train, "val": 20, "test": options.test}
+    generator = None
     if options.kind == "office":  # 40, 20 and 40 tasks
-        sizes = {}
+        sizes, generator = {}, measuring.ROOT / "tasks" / "office_tools"
     if not folder.exists():
-        add_task(KINDS[options.kind], out=folder, seed=seed, sizes=sizes, language=options.language)
+        name, language = KINDS[options.kind], options.language
+        add_task(name, out=folder, data=generator, seed=seed, sizes=sizes, language=language)
     return Path(folder)
 
 
