@@ -124,9 +124,12 @@ def test_the_right_calls_score_one(tasks: Any, domain: str, count: int, expected
 def test_doing_nothing_is_right_where_a_request_is_refused(
     tasks: Any, domain: str, count: int, expected: int
 ) -> None:
+    """Who does nothing leaves the same of every task: no change."""
     task = tasks(domain)
     environment = task.environment
-    outcomes = score_all(task, lambda sample: act(environment, sample, []))
+    first, last = (act(environment, sample, []).artifacts for sample in (task.train[0], task.test[-1]))
+    assert first == last and json.loads(first[STATE]) == {"before": {}, "after": {}}
+    outcomes = score_all(task, lambda sample: Attempt(sample.id, "", artifacts=first))
     assert (len(outcomes), sum(outcome.correct for outcome in outcomes.values())) == (count, expected)
     anchors = [environment.anchors(sample)[0] for sample in samples_of(task)]
     assert anchors == [float(outcome.correct) for outcome in outcomes.values()]

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace import AceError, Caps, evaluate, learn, load_task
+from ace.errors import ModelUnavailable
 from ace.llm.client import FinishReason, Reply, Request
 from ace.llm.written_calls import list_tools, read_written_call, split_written_call, write_grammar
 from ace.store import Store
@@ -144,6 +145,20 @@ def test_a_tool_that_hangs_ends_its_attempt_only(tmp_path: Path, monkeypatch: py
         first, second = (episode.attempt for episode in store.episodes())
     assert first.failure is Failure.WORKSPACE and "more than 0.3 s" in first.error
     assert report.after and report.after.correct == 1 and not second.error
+
+
+def test_a_world_that_never_opens_ends_the_run_and_says_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lock(shop: Shop, data: Mapping[str, Any]) -> None:
+        raise OSError("the shelves are locked")
+
+    task = shop(*TRAIN)
+    monkeypatch.setattr(Shop, "__init__", lock)
+    with Store.open(tmp_path / "p.db") as store:
+        with pytest.raises(ModelUnavailable, match=r"the shelves are locked.*`ace tasks check TASK`"):
+            evaluate(task, store, World(replies("ok")), split="train")
+        assert [run.status for run in store.runs()] == ["failed"]
 
 
 def test_limits_of_steps_and_of_repetition(tmp_path: Path) -> None:

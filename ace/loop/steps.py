@@ -143,11 +143,13 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
         answered = trial.attempt.text or not trial.attempt.error
         failures.append(None if answered else trial.attempt.failure or Failure.OTHER)
     if run.attempts_outage.ends_run(failures):
-        own_agent = isinstance(run.task.solver, OwnAgent | OwnCommand | OwnSolver)
-        raise ModelUnavailable(
-            f"No attempt got an answer. The first: {trials[0].attempt.error}",
-            hint="Run the agent by itself first." if own_agent else "Try `ace models check NAME`.",
-        )
+        hint = "Try `ace models check NAME`."
+        if isinstance(run.task.solver, OwnAgent | OwnCommand | OwnSolver):
+            hint = "Run the agent by itself first."
+        elif Failure.WORKSPACE in failures:
+            hint = "Try `ace tasks check TASK`, which needs no model."
+        first = next(trial.attempt.error for trial in trials if trial.attempt.failure is not Failure.CONTEXT)
+        raise ModelUnavailable(f"No attempt got an answer. The first: {first}", hint=hint)
     return trials
 
 
