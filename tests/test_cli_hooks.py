@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from ace.cli import hook_calls
 from ace.hooks import recorded_sessions
-from ace.hooks import session_recorder as recorder
 from ace.hooks.coding_agent import AGENTS
 from ace.hooks.recorded_sessions import list_sessions, read_sessions
 from ace.hooks.session import MOST_TRIES, list_notes, locate_notes
@@ -36,7 +36,7 @@ KEY = "sk-proj-" + "a1B2c3D4e5F6g7H8" * 3
 def home(ace: Ace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a playbook, and an empty home. Sessions are recorded before a call returns."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(recorder, "start_recorder", recorder.record_waiting)
+    monkeypatch.setattr(hook_calls, "run_apart", lambda first, then: (first(), then()))
     for agent in AGENTS.values():
         monkeypatch.delenv(agent.folder_variable, raising=False)
     command = tmp_path / "bin" / "ace"
@@ -304,15 +304,41 @@ def test_no_call_of_an_agent_ever_fails(home: Path, words: tuple[str, ...]) -> N
     assert run(*words, payload='{"session_id": "1"}').returncode == 0
 
 
-def test_a_session_is_recorded_after_its_end_has_returned(home: Path) -> None:
-    """The process that records is nobody's child; a command that learns does not wait for it to begin."""
-    payload = {"session_id": "1", "transcript_path": transcript("t.jsonl")}
-    done = run("end", "claude-code", "--playbook", str(PLAYBOOK), payload=json.dumps(payload))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+def wait_for_records() -> None:
+    """Return when no session waits to be recorded any more, or when that takes too long."""
     until = time.monotonic() + patience(20)
     while list_notes(locate_notes(PLAYBOOK)) and time.monotonic() < until:
         time.sleep(0.05)
+
+
+def test_a_session_is_recorded_after_its_end_has_returned(home: Path) -> None:
+    payload = {"session_id": "1", "transcript_path": transcript("t.jsonl")}
+    done = run("end", "claude-code", "--playbook", str(PLAYBOOK), payload=json.dumps(payload))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    wait_for_records()
     assert sessions() == [("claude-code-1", "3 and 8", 0)] and log() == ""
+
+
+def test_a_hook_that_its_agent_kills_goes_on_as_a_process_of_its_own(home: Path) -> None:
+    payload = {"session_id": "1", "transcript_path": transcript("t.jsonl")}
+    program = "import sys; from ace.cli.main import main; main()"
+    words = ["hook", "end", "codex", "--playbook", str(PLAYBOOK)]
+    with subprocess.Popen([sys.executable, "-c", program, *words], stdin=subprocess.PIPE, text=True) as hook:
+        children = Path(f"/proc/{hook.pid}/task/{hook.pid}/children")
+        if not children.exists():
+            hook.kill()
+            pytest.skip("this system does not say which processes a process has started")
+        until = time.monotonic() + patience(20)
+        while not children.read_text() and time.monotonic() < until:
+            time.sleep(0.01)
+        hook.kill()
+        hook.wait()
+        assert hook.stdin is not None
+        hook.stdin.write(json.dumps(payload))
+    while not sessions() and time.monotonic() < until:
+        time.sleep(0.05)
+    wait_for_records()
+    assert sessions() == [("codex-1", "3 and 8", 0)] and log() == ""
 
 
 @pytest.mark.parametrize("next_event", ["start", "end"])
@@ -321,7 +347,7 @@ def test_a_session_whose_recorder_was_killed_is_recorded_with_what_comes_next(
 ) -> None:
     """Its transcript may have gone with a container: the copy beside the playbook is for the user alone."""
     with monkeypatch.context() as killed:
-        killed.setattr(recorder, "start_recorder", lambda *_: None)
+        killed.setattr(hook_calls, "run_apart", lambda first, then: first())
         path = transcript("t.jsonl")
         call(ace, monkeypatch, "end", {"session_id": "1", "transcript_path": path})
     assert sessions() == []
@@ -404,7 +430,7 @@ def test_recorded_sessions_are_learned_from_once(
     trace = traces["claude-code-bad"]
     assert (trace.correct, trace.expected, trace.remark) == (False, "9", "Look it up.")
     with monkeypatch.context() as killed:
-        killed.setattr(recorder, "start_recorder", lambda *_: None)
+        killed.setattr(hook_calls, "run_apart", lambda first, then: first())
         path = transcript("late.jsonl", question=f"Which number has {COLOURS[2]}?", answer="12")
         call(ace, monkeypatch, "end", {"session_id": "late", "transcript_path": path})
     server = ModelServer()
@@ -490,7 +516,7 @@ def test_what_is_forgotten_goes_from_recorded_sessions(
     call(ace, monkeypatch, "end", {"session_id": "1", "transcript_path": path})
     assert KEY.encode() not in PLAYBOOK.read_bytes() and b"Kowalczyk" in PLAYBOOK.read_bytes()
     with monkeypatch.context() as killed:
-        killed.setattr(recorder, "start_recorder", lambda *_: None)
+        killed.setattr(hook_calls, "run_apart", lambda first, then: first())
         call(ace, monkeypatch, "end", {"session_id": "2", "transcript_path": path})
         broken = Path("broken.jsonl").absolute()
         broken.write_text('{"question": "Call Anastasia Kowalczyk')

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ace.cli.output import note
@@ -25,6 +26,7 @@ from ace.hooks.session import (
     log_fault,
     read_payload,
 )
+from ace.hooks.session_recorder import record_waiting, run_apart
 from ace.store.store_database import Place, parse_place
 
 ROOM = 2_000  # tokens for lessons
@@ -101,25 +103,21 @@ def _begin_session(call: HookCall, folder: Path) -> None:
     with _logging_faults(call, folder):
         session = read_payload(_read_stdin(), find_agent(call.agent))
         keep_note(folder, replace(session, version=version))
-    _start_recorder(call, folder)
+        if list_due(folder):
+            run_apart(lambda: None, partial(record_waiting, call.playbook, call.agent))
 
 
 def _end_session(call: HookCall, folder: Path) -> None:
-    """Write down that a session has ended, copy its transcript, and start the process that records it."""
+    """Keep a note of a session's end, and its transcript; it is recorded after this has returned."""
+    run_apart(partial(_note_end, call, folder), partial(record_waiting, call.playbook, call.agent))
+
+
+def _note_end(call: HookCall, folder: Path) -> None:
+    """Keep what is needed to record a session later."""
     with _logging_faults(call, folder):
         session = read_payload(_read_stdin(), find_agent(call.agent))
         ended = keep_note(folder, replace(session, ended=True))
         copy_transcript(folder, ended)
-    _start_recorder(call, folder)
-
-
-def _start_recorder(call: HookCall, folder: Path) -> None:
-    """Have the sessions recorded that are due, if there are any."""
-    with _logging_faults(call, folder):
-        if list_due(folder):
-            from ace.hooks.session_recorder import start_recorder
-
-            start_recorder(call.playbook, call.agent)
 
 
 _ANSWERS = {Moment.START: _begin_session, Moment.END: _end_session}

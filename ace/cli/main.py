@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 
 from ace.cli.hook_calls import answer_call, is_called_by_agent, read_call
 from ace.cli.interrupts import Interrupts
@@ -22,11 +23,13 @@ def main() -> None:
     """Run the command line and exit."""
     set_up_streams()
     sys.argv[1:] = map(read_argument, sys.argv[1:])
-    by_agent = is_called_by_agent(sys.argv[1:])
-    if not by_agent:
-        from ace.cli.progress import announce_loading  # takes as long as a hook does
+    if is_called_by_agent(sys.argv[1:]):
+        with suppress(SystemExit, KeyboardInterrupt):
+            run()
+        sys.exit(0)  # a fault of ours must not break somebody's session
+    from ace.cli.progress import announce_loading  # takes as long as a hook does
 
-        announce_loading()
+    announce_loading()
     interrupts = Interrupts()
     code: object
     try:
@@ -35,8 +38,6 @@ def main() -> None:
         code = stop.code
         if code == INTERRUPTED:  # outside of a run
             note("ace: interrupted; everything committed so far is kept.")
-    if by_agent:
-        code = 0  # a fault of ours must not break somebody's session
     if code == INTERRUPTED:
         sys.stdout.flush()
         # A normal exit waits for the threads, and they for calls that nobody wants any more.

@@ -1,41 +1,44 @@
 """Records sessions in a process of its own, which goes on when the agent that called the hook has ended.
 
-An agent kills a hook that takes long, and a busy machine makes all take long. So the hook only starts this
-process, and whatever it is too late for is recorded when a later session begins or ends.
+An agent kills a hook that takes long, and a busy machine makes all take long. Whatever this process is too
+late for is recorded when a later session begins or ends.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from contextlib import suppress
-from dataclasses import replace
+import os
+from collections.abc import Callable
 
-from ace.hooks.session import LOG, describe_fault, locate_notes, log_fault
-from ace.store.store_database import Place, ServerAddress, parse_place
-
-_MODULE = "ace.hooks.session_recorder"
+from ace.hooks.session import describe_fault, locate_notes, log_fault
+from ace.store.store_database import Place
 
 
-def start_recorder(playbook: Place, agent: str) -> None:
-    """Start the process that records all sessions that are due in a playbook, and do not wait for it.
+def run_apart(first: Callable[[], object], then: Callable[[], object]) -> None:
+    """Do two things in a copy of this process, and return after the first, or where the copy has failed.
 
-    Raises OSError where it cannot be started.
+    Whoever kills this process meanwhile does not end the copy, which says nothing on stdout and stderr after
+    the first. Where a process cannot be copied, as on Windows, both are done before this returns.
     """
-    with (locate_notes(playbook) / LOG).open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=log,  # why it could not begin at all
-            start_new_session=True,  # what the agent ends at its own end is not this process
-        )
-    secret = playbook.secret if isinstance(playbook, ServerAddress) else ""
-    order = {"playbook": str(playbook), "agent": agent, "secret": secret}
-    if process.stdin is not None:
-        with suppress(BrokenPipeError), process.stdin as pipe:  # it may have been ended: the note stays
-            pipe.write(json.dumps(order).encode())
+    if not hasattr(os, "fork"):
+        first()
+        then()
+        return
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        os.read(reader, 1)  # comes to its end when the copy has closed the pipe
+        os.close(reader)
+        return
+    try:
+        os.setsid()  # what the agent ends at its own end is not this process
+        first()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):  # an agent may wait until nobody can write to them
+            os.dup2(nowhere, stream)
+        os.close(writer)
+        then()
+    finally:
+        os._exit(0)
 
 
 def record_waiting(playbook: Place, agent: str) -> None:
@@ -52,16 +55,3 @@ def record_waiting(playbook: Place, agent: str) -> None:
         problems = [describe_fault(error)]
     for problem in problems:
         log_fault(folder, "end", agent, problem)
-
-
-def main() -> None:
-    """Record what the order on stdin says."""
-    order = json.loads(sys.stdin.read())
-    playbook = parse_place(order["playbook"])
-    if isinstance(playbook, ServerAddress):
-        playbook = replace(playbook, secret=order["secret"])
-    record_waiting(playbook, order["agent"])
-
-
-if __name__ == "__main__":
-    main()
