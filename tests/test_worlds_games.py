@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ace.errors import TaskError, WorkspaceFailed
 from ace.task import Sample, ToolCall, load_task, observe_attempt, score_attempt
 from ace.task.environments.worlds.text_game import SCIENCEWORLD, TEXTWORLD, TextGameEnvironment
 from ace.task.environments.worlds.world_process import WorldPool
+from ace.task.solving import Solving
 from tests.acting import choose, play, play_and_score, play_at_once
 from tests.adapter_world import run_example
 
@@ -232,6 +234,11 @@ def test_a_task_names_a_game(tmp_path: Path, name: str, row: dict[str, Any]) -> 
     (tmp_path / "t.jsonl").write_text(json.dumps(row))
     task = load_task(tmp_path)
     assert isinstance(task.environment, TextGameEnvironment) and task.environment.steps == 30
+    assert isinstance(task.solver, Solving) and (task.solver.kind, task.solver.steps) == ("tools", 30)
+    toml = (tmp_path / "task.toml").read_text()
+    (tmp_path / "task.toml").write_text(f"{toml}[solver]\nsteps = 7\n")
+    assert load_task(tmp_path).solver == replace(task.solver, steps=7)
+    (tmp_path / "task.toml").write_text(toml)
     (tmp_path / "task.toml").write_text((tmp_path / "task.toml").read_text() + "processes = 0\n")
     with pytest.raises(TaskError, match="at least 1"):
         load_task(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ace.errors import TaskError
@@ -82,8 +83,15 @@ def define_task(
 
 
 def choose_solver(environment: Environment) -> Solving:
-    """Return how attempts are made where a task does not say: over tools where it has something to act on."""
-    return Solving(kind="tools" if isinstance(environment, Acting) else "single")
+    """Return how attempts are made where a task does not say: over tools where it has something to act on.
+
+    An environment whose attempts may have so many `steps`, as the commands of a game, gets as many replies.
+    """
+    if not isinstance(environment, Acting):
+        return Solving()
+    usual = Solving(kind="tools")
+    steps = getattr(environment, "steps", None)
+    return replace(usual, steps=max(usual.steps, steps)) if isinstance(steps, int) else usual
 
 
 def _choose_environment(judge: Judge | str | Environment, scale: tuple[float, float]) -> Environment:

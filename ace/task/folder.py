@@ -71,7 +71,7 @@ def load_task(folder: str | Path, *, check: bool = True, trust: bool = False) ->
         test=samples.get("test", ()),
         max_tokens=settings.max_tokens,
         context=_load_context(table.table("context"), environment),
-        solver=load_solver(table.table("solver"), choose_solver(environment).kind),
+        solver=load_solver(table.table("solver"), choose_solver(environment)),
         extract=Extraction.parse(answer.extract),
     )
     return require_valid(task) if check else task

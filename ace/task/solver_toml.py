@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -101,13 +102,13 @@ class ClassTable(TomlModel):
     seconds: Seconds | None = None
 
 
-def load_solver(table: TomlTable, default: str = _SOLVING.kind) -> SolverChoice:
-    """Return what the [solver] table says; the solver of the kind `default` where it names none.
+def load_solver(table: TomlTable, default: Solving = _SOLVING) -> SolverChoice:
+    """Return what the [solver] table says; what it does not say is as in `default`.
 
     Raises TaskError for an unknown kind or key, a command that cannot be found, and a class that does not
     load.
     """
-    kind = table.values.get("kind", default)
+    kind = table.values.get("kind", default.kind)
     if kind == OwnCommand.kind:
         return _load_command(table)
     if kind == "team":
@@ -120,7 +121,7 @@ def load_solver(table: TomlTable, default: str = _SOLVING.kind) -> SolverChoice:
     for key in sorted(table.values.keys() - {"kind", *_BUILT_IN[kind]}):
         owner = next(name for name, keys in _BUILT_IN.items() if key in keys)
         raise table.problem(key, "Unknown key.", f"Only the kind {owner!r} has it.")
-    return Solving(**{**settings.model_dump(), "kind": kind})
+    return replace(default, **{**settings.model_dump(exclude_unset=True), "kind": kind})
 
 
 def _load_team(table: TomlTable) -> TeamSolving:
