@@ -62,6 +62,9 @@ _QUOTED = re.compile(r"(\\{0,8}[\"'`])(.{1,400}?)(?<!\\)\1")
 _BARE_VALUE = re.compile(r"\S+")
 _HIDDEN_ALREADY = re.compile(rf"(?:{re.escape(SECRET_MARK)}\W*)+")
 _ENDS_VALUE = re.compile(r"[,;&](?=[\w.-]{1,60}[=:])|[\"'`]")
+_WORDS_IN_A_ROW = re.compile(
+    r"[A-Z]?[a-z]+(?:['\u2019-][a-z]+)*(?: [A-Za-z]+(?:['\u2019-][a-z]+)*){1,7}(?![\w=:@/\\-])"
+)
 _PLAIN_WORDS = re.compile(r"(?: [a-z]{2,20}(?![\w:=])){1,7}")
 _OPTION = re.compile(r"(?<!\S)--?([a-zA-Z][\w-]{0,40})(?:=| {1,3})(?=[^\s-])")
 _KEY = re.compile(
@@ -196,6 +199,8 @@ def _find_named(text: str) -> Iterator[Span]:
         value = text[slice(*span)]
         is_word = value.isalpha() and bool(separator["foreign"] or is_number)
         is_word |= match[0].endswith(("token", "key")) and bool(_IDENTIFIER.fullmatch(value))
+        is_assigned = "=" in (separator["sign"] or "")
+        is_word |= not is_assigned and _opens_sentence(text, separator.end())
         is_secret = not is_word and _is_value(value, bool(separator["sign"]))
         is_secret &= is_certain or bool(_MIXED.match(value)) or looks_random(value)
         if is_secret and (not is_number or any(map(str.isdigit, value))):
@@ -263,6 +268,22 @@ def _read_value(text: str, start: int, after_sign: bool) -> Span:
                 break
             end += 1 + len(word)
     return start, end
+
+
+def _opens_sentence(text: str, start: int) -> bool:
+    """Return whether plain words go on as a sentence does: "ask the user for it", and not "correct horse".
+
+    A third of them are words that sentences are made of. Such a word is the first, or the second shows that
+    the first is a verb: "swordfish for the shop" tells a secret.
+    """
+    match = _WORDS_IN_A_ROW.match(text, start)
+    if match is None:
+        return False
+    words = match[0].lower().replace("\u2019", "'").split()
+    lists = ("ordinary", "ordinary_in_sentences", "instructions", "objects", "words_about_secrets")
+    made_of = stop_words().union(*(_WORDS[name] for name in lists))
+    is_opened = words[0] in made_of or words[1] in _WORDS["objects"]
+    return is_opened and 3 * sum(word in made_of for word in words) >= len(words)
 
 
 def _is_value(value: str, after_sign: bool) -> bool:
