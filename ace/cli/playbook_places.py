@@ -35,6 +35,7 @@ def refuse_password(place: Place | None, where: str) -> None:
 
 if TYPE_CHECKING:
     PlaybookFile = Place | None
+    SamePlaybook = Place | None
     TaskPlaybook = Place | None
     ShownPlaybook = Place | None
     ServedPlaybook = Place | None
@@ -51,6 +52,16 @@ else:  # typer takes no union of types, and needs none where a function reads th
             "--playbook",
             metavar="FILE|URL",
             help="[default: the only .db file here]",
+            parser=read_place,
+            autocompletion=complete_playbook,
+        ),
+    ]
+    SamePlaybook = Annotated[
+        Any,
+        typer.Option(
+            "--playbook",
+            metavar="FILE|URL",
+            help="The same as PLAYBOOK.",
             parser=read_place,
             autocompletion=complete_playbook,
         ),
@@ -129,6 +140,16 @@ def list_playbooks_here() -> list[Path]:
     from ace.servers.books import NO_PLAYBOOKS
 
     return sorted(file for file in Path().glob("*.db") if not file.name.endswith(NO_PLAYBOOKS))
+
+
+def choose_word(word: Place | None, option: Place | None) -> Place | None:
+    """Return the playbook that a command is given, as a word or by --playbook; None where it is neither.
+
+    Raises InputError where it is both.
+    """
+    if word and option:
+        raise InputError("Two playbooks are named.", hint="Leave out --playbook, or the one before it.")
+    return word or option
 
 
 def playbook_file(path: Place | None) -> Place:
