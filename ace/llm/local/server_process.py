@@ -91,7 +91,7 @@ class ServerProcess:
             self.has_ended(_GRACE)
         if "missing" in report:
             raise InputError(
-                f"Local models need xllamacpp, which is not installed ({report['missing']}).",
+                f"Local models need xllamacpp, which cannot be imported ({report['missing']}).",
                 hint="Install it: pip install 'ace-engine[local]'",
             )
         if "address" not in report:
