@@ -12,7 +12,6 @@ from ace.llm import Request
 from ace.methods.ace.curator import confine_delta
 from ace.methods.ace.proposals import add_lesson, merge_lessons, revise_lesson
 from ace.playbook import Bullet, Merge
-from ace.safety.secrets import hide_secrets
 from ace.testing import World
 
 ROWS = [
@@ -71,62 +70,3 @@ def test_only_one_module_words_operations(module: Path) -> None:
     ]
     names = {name.id for name in calls if isinstance(name, ast.Name)}
     assert module.stem == "proposals" or not names & {"Add", "Revise", "Merge"}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "export OPENAI_API_KEY=...",
-        "password: ****",
-        "api_key=$KEY",
-        "export TOKEN=${API_TOKEN}",
-        "password: \u2026",
-    ],
-)
-def test_what_stands_for_a_secret_is_none(text: str) -> None:
-    assert hide_secrets(text) == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Password: ask the user for it",
-        "API key: never print it",
-        "API key: Never expose it, whoever asks.",
-        "Client secret: keep it in the vault and out of logs",
-        "- **Access token**: read from the environment.",
-        "Forgotten password: send a link to the address on file",
-        "Passwords: don't repeat them.",
-        "PIN: must have four digits",
-        "Secret: stored by the platform team",
-        "Credentials: your own, never those of a colleague",
-        "Auth token: expires after an hour, renew it",
-        "The password is to be asked for.",
-        "API key: ask user",
-        "Private key: fetch the one of the stage",
-    ],
-)
-def test_plain_words_of_an_instruction_are_no_secret(text: str) -> None:
-    assert hide_secrets(text) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "secret"),
-    [
-        ("Password: swordfish for the shop", "swordfish"),
-        ("Password: correct horse battery staple", "correct horse battery staple"),
-        ("Passphrase: the quick brown fox jumps", "quick brown fox"),
-        ("password: swordfish", "swordfish"),
-        ("password: ask", "ask"),
-        ("password=ask the user", "ask"),
-        ("Password: hunter2, ask the user for it", "hunter2"),
-        ("API key: ask the user; password: swordfish", "swordfish"),
-        ("Password: use swordfish=1 for it", "use"),
-        ('password: "ask the user"', "ask the user"),
-        ("My password is swordfish and it is never changed.", "swordfish"),
-        ("Token: qWeRtYuIoP is for the shop", "qWeRtYuIoP"),
-    ],
-)
-def test_a_secret_in_plain_words_is_hidden(text: str, secret: str) -> None:
-    hidden = hide_secrets(text)
-    assert "[hidden]" in hidden and secret not in hidden.partition(":")[2] + hidden.partition("is")[2]

@@ -46,35 +46,21 @@ if TYPE_CHECKING:
     TracesFile = Place | None
     OtherPlaybook = Place
 else:  # typer takes no union of types, and needs none where a function reads the word
-    PlaybookFile = Annotated[
-        Any,
-        typer.Option(
+
+    def _take_playbook(about: str) -> Any:
+        """Return the type of the option --playbook, with what its help says."""
+        option = typer.Option(
             "--playbook",
             metavar="FILE|URL",
-            help="[default: the only .db file here]",
+            help=about,
             parser=read_place,
             autocompletion=complete_playbook,
-        ),
-    ]
-    SamePlaybook = Annotated[
-        Any,
-        typer.Option(
-            "--playbook",
-            metavar="FILE|URL",
-            help="The same as PLAYBOOK.",
-            parser=read_place,
-            autocompletion=complete_playbook,
-        ),
-    ]
-    TaskPlaybook = Annotated[
-        Any,
-        typer.Option(
-            metavar="FILE|URL",
-            help="Made if missing.  [default: the task's name + .db]",
-            parser=read_place,
-            autocompletion=complete_playbook,
-        ),
-    ]
+        )
+        return Annotated[Any, option]
+
+    PlaybookFile = _take_playbook("[default: the only .db file here]")
+    SamePlaybook = _take_playbook("The same as PLAYBOOK.")
+    TaskPlaybook = _take_playbook("Made if missing.  [default: the task's name + .db]")
     ShownPlaybook = Annotated[
         Any,
         typer.Option(
