@@ -25,6 +25,12 @@ Span = tuple[int, int]
 _FORMS = tomllib.loads(files("ace.safety").joinpath("secrets.toml").read_text("utf-8"))
 _WORDS = {name: frozenset(words.split()) for name, words in _FORMS.items() if isinstance(words, str)}
 
+_ENDS_VALUES = stop_words() | _WORDS["ordinary_in_sentences"]
+_MADE_OF = _ENDS_VALUES.union(
+    *(_WORDS[name] for name in ("ordinary", "instructions", "objects", "words_about_secrets"))
+)
+"""What sentences about secrets are made of, beside names of things."""
+
 _PRIVATE_KEY = re.compile(
     r"-{4,5} ?BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}.*?"
     r"(?:-{4,5} ?END (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\Z)"
@@ -178,7 +184,8 @@ def _find_named(text: str) -> Iterator[Span]:
     while match := names.search(lowered, position):
         position = match.end()
         is_number = bool(_compile_names("number_names").fullmatch(match[0]))
-        if not _is_whole_name(text, *match.span()):
+        is_unmistakable = bool(_compile_names("names").fullmatch(match[0]))
+        if not is_unmistakable and not _is_whole_name(text, *match.span(), is_number=is_number):
             continue
         separator = _IS.match(text, match.end())
         is_certain = True
@@ -228,17 +235,13 @@ def _to_lower(text: str) -> str:
     return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
 
 
-def _is_whole_name(text: str, start: int, end: int) -> bool:
+def _is_whole_name(text: str, start: int, end: int, *, is_number: bool) -> bool:
     """Return whether a name that could be a part of another word stands where it is none."""
     name = text[start:end]
     before, after = text[start - 1 : start], text[end : end + 1]
-    lowered = name.lower()
-    if _compile_names("names").fullmatch(lowered):
-        return True
     is_start = not before.isalpha() or (before.islower() and name[0].isupper())
-    if lowered == "pass":  # a variable or an option, and no verb
+    if name.lower() == "pass":  # a variable or an option, and no verb
         return not after.isalpha() and (before in ("_", "-") or (is_start and after == "="))
-    is_number = bool(_compile_names("number_names").fullmatch(lowered))
     return is_start and not (is_number and after.isalpha())
 
 
@@ -264,7 +267,7 @@ def _read_value(text: str, start: int, after_sign: bool) -> Span:
         end -= 1
     if after_sign and text[start:end].isalpha() and (more := _PLAIN_WORDS.match(text, end)):
         for word in more[0].split():
-            if word in stop_words() or word in _WORDS["ordinary_in_sentences"]:
+            if word in _ENDS_VALUES:
                 break
             end += 1 + len(word)
     return start, end
@@ -280,10 +283,8 @@ def _opens_sentence(text: str, start: int) -> bool:
     if match is None:
         return False
     words = match[0].lower().replace("\u2019", "'").split()
-    lists = ("ordinary", "ordinary_in_sentences", "instructions", "objects", "words_about_secrets")
-    made_of = stop_words().union(*(_WORDS[name] for name in lists))
-    is_opened = words[0] in made_of or words[1] in _WORDS["objects"]
-    return is_opened and 3 * sum(word in made_of for word in words) >= len(words)
+    is_opened = words[0] in _MADE_OF or words[1] in _WORDS["objects"]
+    return is_opened and 3 * sum(word in _MADE_OF for word in words) >= len(words)
 
 
 def _is_value(value: str, after_sign: bool) -> bool:

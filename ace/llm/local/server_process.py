@@ -134,7 +134,7 @@ class ServerProcess:
         return response.json()
 
     def change_state(self, action: Literal["save", "restore", "discard"], slot: int, name: str) -> bool:
-        """Save what a slot has read as a file, load it from one, or discard the file; return whether it could.
+        """Save what a slot has read as a file, load it from one, or discard it; return whether it could.
 
         Raises ModelUnavailable without an answer.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -76,10 +76,20 @@ def confine_delta(delta: Delta, bullets: Iterable[Bullet]) -> tuple[Delta, str]:
     confined: list[Operation] = []
     ignored = []
     for operation in delta:
-        content = operation.content if isinstance(operation, Add | Revise | Merge) else ""
-        accepted, objection = _confine(operation, by_id), ""
-        if flaw := find_suspicion(content):
-            objection = f" ({flaw}: {content})"
+        accepted: Operation | None = None
+        match operation:
+            case Add(content=content, section=section):
+                accepted = add_lesson(content.strip(), section)
+            case Merge(into=into, sources=sources, content=content) if {into, *sources} <= by_id.keys():
+                accepted = merge_lessons(into, sources, content.strip())
+            case Revise(id=name, content=content) if name in by_id:
+                accepted = revise_lesson(name, content.strip())
+            case Remove(id=name) | Quarantine(id=name) if name in by_id:
+                accepted = operation
+        text = operation.content if isinstance(operation, Add | Revise | Merge) else ""
+        objection = ""
+        if flaw := find_suspicion(text):
+            objection = f" ({flaw}: {text})"
         elif isinstance(operation, Merge) and isinstance(accepted, Merge | Revise):
             old = [by_id[name].content for name in touched_ids(operation)]
             lost = find_lost_facts(old, accepted.content)
@@ -90,18 +100,3 @@ def confine_delta(delta: Delta, bullets: Iterable[Bullet]) -> tuple[Delta, str]:
             confined.append(accepted)
     note = f"; ignored: {'; '.join(ignored)}" if ignored else ""
     return tuple(confined), note
-
-
-def _confine(operation: Operation, bullets: Mapping[str, Bullet]) -> Operation | None:
-    """Return an operation on bullets that were shown; None for any other."""
-    match operation:
-        case Add(content=content, section=section):
-            return add_lesson(content.strip(), section)
-        case Merge(into=into, sources=sources, content=content) if {into, *sources} <= bullets.keys():
-            return merge_lessons(into, sources, content.strip())
-        case Revise(id=name, content=content) if name in bullets:
-            return revise_lesson(name, content.strip())
-        case Remove(id=name) | Quarantine(id=name) if name in bullets:
-            return operation
-        case _:
-            return None

@@ -35,7 +35,8 @@ def revise_lesson(name: str, lesson: str, provenance: tuple[str, ...] | None = N
 def merge_lessons(into: str, sources: Iterable[str], lesson: str) -> Merge | Revise:
     """Return the operation that makes one bullet of several; a revision where they are one."""
     others = tuple(dict.fromkeys(source for source in sources if source != into))
-    return Merge(into, others, hide_secrets(lesson)) if others else revise_lesson(into, lesson)
+    content = hide_secrets(lesson)
+    return Merge(into, others, content) if others else Revise(into, content)
 
 
 def record_proposal(source: Trial | str, author: str, delta: Delta, proof: Proof) -> Proposal:

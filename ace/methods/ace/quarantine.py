@@ -172,7 +172,8 @@ def _list_candidates(trial: Trial, playbook: Playbook, evidence: Evidence) -> li
 
     Where it is known what the right answer is made of, only those that say a part of it: another one that is
     tried beside a lucky attempt would come out for nothing. Left out is also what only a person may let out,
-    what was tried in vain, and what repeats a text that this trial, or an earlier one at its sample, had before it.
+    what was tried in vain, and what repeats a text that this trial, or an earlier one at its sample, had
+    before it.
     """
     sample, facts = trial.sample, list_texts(trial.feedback.facts)
     wording, texts = evidence.wording, collect_trial_texts(trial)

@@ -276,12 +276,11 @@ class Search:
                 flaws.append(f"a text that {flaw}")
                 self._suspects.append(add_lesson(draft.content, draft.section, (self.trial.episode,)))
                 continue
-            yield from self._try_draft(draft, flaws)
+            yield from self._try_draft(draft, self._to_delta(draft), flaws)
         self._flaws = tuple(flaws)
 
-    def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
+    def _try_draft(self, draft: Draft, delta: Delta, flaws: list[str]) -> Iterator[Proposal]:
         """Prove what a draft would change, unless that is known or was refuted before."""
-        delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
         if find_secrets(draft.content):  # the lesson may say nothing without: that is proven, too
             safe = " ".join(contents) or draft.id
