@@ -14,7 +14,7 @@ from ace.task.samples import iterate_samples
 from ace.task.solving import OwnCommand
 from ace.task.types import Task
 
-_OFFERED = "ACE_MODEL_"  # begins the variables by which a run offers its model
+_OFFERED = ("ACE_MODEL_URL", "ACE_MODEL_NAME", "ACE_MODEL_KEY")  # by which a run offers its model
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def try_command(task: Task) -> CommandTrial | None:
         return None
     solver = OwnCall(Generator(CommandClient(agent, task), task))
     attempt = solver.solve(sample, Assembled("", "", 0, 0), None, Draw())
-    offered = [name for name in agent.env if name.startswith(_OFFERED)]
+    offered = [name for name in agent.env if name in _OFFERED]
     return CommandTrial(
         command=" ".join(agent.command),
         attempt=extract_answer(attempt, task.extract),
