@@ -7,12 +7,13 @@ playbook and the question alone, whatever was looked at before.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ace.context.item import Item
-from ace.context.render import list_item, measure_heading
+from ace.context.render import Rendered, list_item, measure_heading
 from ace.playbook.ancestry import find_changed
 from ace.playbook.model import Bullet, Playbook, Status
 from ace.retrieval.bullet_index import BulletIndex
@@ -62,12 +63,16 @@ class KeptBullets:
         self._by_use: list[tuple[bool, float, int, str]] = []  # what stands in the core first
         self._section_numbers: dict[str, int] = {}
         self._headings: list[int] = []  # tokens, by section number
-        self._total = 0  # tokens of all lines
+        self._cheapest: list[int] = []  # tokens of the shortest line that a section ever had, by its number
+        self._items: dict[int, Item] = {}  # those that were asked for
+        self.tokens = 0  # of all lines
         self._not_embedded: set[int] = set()
         self._likenesses: dict[str, Numbers] = {}  # by question
         self._index = BulletIndex(())
         self._not_indexed: set[int] = set()
         self._indexed_core: frozenset[int] = frozenset()
+        self.core: tuple[int, Rendered] | None = None
+        """What stands in every prompt of this playbook with so many tokens of room, once it was chosen."""
 
     def __len__(self) -> int:
         """Count the bullets in use."""
@@ -99,13 +104,15 @@ class KeptBullets:
         if is_rebuilt:
             self._by_use = sorted(_rank_use(self.bullets[place]) for place in self._places.values())
         self._playbook = playbook
+        self.core = None
 
     def _drop(self, bullet: Bullet, *, keep_order: bool) -> None:
         """Empty the place of a bullet."""
         place = self._places.pop(bullet.id)
         del self.bullets[place]
+        self._items.pop(place, None)
         self.alive[place] = False
-        self._total -= int(self.costs[place])
+        self.tokens -= int(self.costs[place])
         self._free.append(place)
         self._not_indexed.add(place)
         self._not_embedded.discard(place)
@@ -125,13 +132,15 @@ class KeptBullets:
         section = self._section_numbers.setdefault(bullet.section, len(self._headings))
         if section == len(self._headings):
             self._headings.append(measure_heading(bullet.section, self._count))
+            self._cheapest.append(sys.maxsize)
         cost = self._count(list_item(bullet.content, bullet.id if self.ids else ""))
+        self._cheapest[section] = min(self._cheapest[section], cost)
         self._places[bullet.id] = place
         self.bullets[place] = bullet
         self.costs[place], self.rates[place] = cost, rate_worth(bullet)
         self.positions[place], self.sections[place] = bullet.position, section
         self.alive[place] = True
-        self._total += cost
+        self.tokens += cost
         self._not_indexed.add(place)
         self._not_embedded.add(place)
         if keep_order:
@@ -142,7 +151,7 @@ class KeptBullets:
 
         A tokenizer need not add up, but no text takes less than half of what its lines take.
         """
-        return self._total <= 2 * room
+        return self.tokens <= 2 * room
 
     def get_place(self, name: str) -> int:
         """Return the place of a bullet by its id."""
@@ -150,8 +159,11 @@ class KeptBullets:
 
     def make_item(self, place: int) -> Item:
         """Return the bullet in a place as an item for one question, with what its line costs."""
+        item = self._items.get(place)
+        if item is not None:
+            return item
         bullet = self.bullets[place]
-        return Item(
+        item = self._items[place] = Item(
             text=bullet.content,
             tokens=int(self.costs[place]),
             source=bullet.id,
@@ -160,6 +172,7 @@ class KeptBullets:
             volatile=True,
             provenance=bullet.id if self.ids else "",
         )
+        return item
 
     def choose_core(self, room: int) -> list[int]:
         """Return the places of the bullets that stand in every prompt, first those of most use.
@@ -202,7 +215,6 @@ class KeptBullets:
 
         chosen: dict[int, None] = {}
         spent, total = [0] * len(self._headings), 0
-        free = order.eligible.copy()
         for share in (room * quota, room):
             missed, patience = 0, _PATIENCE
             for number, place in enumerate(order):
@@ -215,13 +227,16 @@ class KeptBullets:
                     chosen[place] = None
                     spent[section] += cost
                     total += cost
-                    free[place] = False
                     continue
                 missed += 1
                 if missed == patience:
                     patience *= 2
                     allowed = np.minimum(share - np.array(spent), room - total)
-                    if not (free & (self.costs <= allowed[self.sections])).any():
+                    if (allowed < self._cheapest).all():
+                        break
+                    free = order.eligible & (self.costs <= allowed[self.sections])
+                    free[list(chosen)] = False
+                    if not free.any():
                         break
         return list(chosen)
 

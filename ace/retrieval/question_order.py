@@ -69,10 +69,8 @@ class QuestionOrder:
     def __post_init__(self) -> None:
         import numpy as np
 
-        self._total = int(self.eligible.sum())
-        nearness = self.nearness[: len(self.eligible)].copy()
-        nearness[~self.eligible] = -np.inf
-        self.nearness = nearness
+        self._total = int(np.count_nonzero(self.eligible))
+        self.nearness = np.where(self.eligible, self.nearness[: len(self.eligible)], np.float32(-np.inf))
 
     def __len__(self) -> int:
         """Count the bullets that are ordered."""
@@ -81,8 +79,9 @@ class QuestionOrder:
     def __iter__(self) -> Iterator[int]:
         number = 0
         while number < len(self._order) or self._extend():
-            yield self._order[number]
-            number += 1
+            following = self._order[number:]
+            yield from following
+            number += len(following)
 
     def _extend(self) -> bool:
         """Find the order further; return whether there was more."""
@@ -118,17 +117,16 @@ class QuestionOrder:
             words = np.array(self.by_words, dtype=np.int64)
             worths[words] = 1.0 / (FUSION_K + np.arange(1, len(words) + 1)) + worths[words]
         worths[places] *= 1 + self.shelf.rates[places]
-        ordered = self._sort(places, worths)
         if len(nearest) < self._total:  # what is farther, and shares no word, is worth less than this
-            ordered = ordered[worths[ordered] > (1 + BEST_RATE) / (FUSION_K + len(nearest) + 1)]
-        return ordered.tolist(), worths
+            places = places[worths[places] > (1 + BEST_RATE) / (FUSION_K + len(nearest) + 1)]
+        return self._sort(places, worths).tolist(), worths
 
     def _refine(self, places: NDArray[np.int64]) -> None:
         """Compute nearness anew, so that its last digit does not depend on what was compared together."""
         import numpy as np
 
-        vectors = self.shelf.vectors[places]
-        self.nearness[places] = np.einsum("ij,j->i", vectors, self.vector, dtype=np.float64)
+        vectors = self.shelf.vectors[places].astype(np.float64)
+        self.nearness[places] = np.einsum("ij,j->i", vectors, self.vector.astype(np.float64))
 
     def _sort(self, places: NDArray[np.int64], worths: NDArray[np.floating]) -> NDArray[np.int64]:
         """Return places by their worths, the highest first, and the older first of equals."""
@@ -151,16 +149,20 @@ class QuestionOrder:
 
         if not places:
             return {}
+        far = np.array(sorted(places))
         ascending = np.sort(self.nearness)
-        ranks = {}
-        for place in sorted(places):
-            value = self.nearness[place]
-            above = len(ascending) - int(np.searchsorted(ascending, value, side="right"))
-            equals = np.array([place])
-            if int(np.searchsorted(ascending, value, side="left")) < len(ascending) - above - 1:
-                equals = self._sort(np.flatnonzero(self.nearness == value), self.nearness)
-            ranks[place] = above + 1 + int(np.flatnonzero(equals == place)[0])
-        return ranks
+        worse = np.searchsorted(ascending, self.nearness[far], side="left")
+        not_better = np.searchsorted(ascending, self.nearness[far], side="right")
+        ranks = len(ascending) - not_better + 1
+        shared = far[not_better - worse > 1]
+        if len(shared):
+            equals = np.flatnonzero(np.isin(self.nearness, self.nearness[shared]))
+            equals = self._sort(equals, self.nearness)
+            falling = -self.nearness[equals]
+            before = np.zeros(len(self.nearness), dtype=np.int64)
+            before[equals] = np.arange(len(equals)) - np.searchsorted(falling, falling, side="left")
+            ranks += before[far]
+        return dict(zip(far.tolist(), ranks.tolist(), strict=True))
 
     def _vary(self, first: list[int], worths: NDArray[np.float64]) -> list[int]:
         """Return the first of an order with variety: each at a loss for being like one before it.
@@ -172,10 +174,12 @@ class QuestionOrder:
         contents = [self.shelf.bullets[place].content for place in first]
         texts = {content: number for number, content in enumerate(dict.fromkeys(contents))}
         rows = [texts[content] for content in contents]  # the same text must be the same row
-        places = dict(zip(rows, first, strict=True))
-        vectors = self.shelf.vectors[[places[row] for row in range(len(texts))]]
         marks: dict[frozenset[str], int] = {}
         kinds = np.array([marks.setdefault(find_marks(text), len(marks)) for text in texts])
+        if len(marks) == len(first):  # nothing is alike
+            return first
+        places = dict(zip(rows, first, strict=True))
+        vectors = self.shelf.vectors[[places[row] for row in range(len(texts))]]
         # A few at a time: for more, threads are woken that cost more than they save.
         columns = [vectors @ vectors[start : start + _FEW].T for start in range(0, len(vectors), _FEW)]
         alike = np.maximum(np.concatenate(columns, axis=1).astype(np.float64), 0.0)
