@@ -67,7 +67,7 @@ class KeptBullets:
         self._items: dict[int, Item] = {}  # those that were asked for
         self.tokens = 0  # of all lines
         self._not_embedded: set[int] = set()
-        self._likenesses: dict[str, Numbers] = {}  # by question
+        self._asked: dict[str, tuple[Numbers, Numbers]] = {}  # questions: their vectors and their likenesses
         self._index = BulletIndex(())
         self._not_indexed: set[int] = set()
         self._indexed_core: frozenset[int] = frozenset()
@@ -283,21 +283,20 @@ class KeptBullets:
                 self.vectors = table
             self.vectors[changed] = vectors
             self._not_embedded.clear()
-        asked_before = list(self._likenesses)
-        if asked_before and changed:
-            grown = len(self.vectors) - len(self._likenesses[asked_before[0]])
-            updates = self.vectors[changed] @ self._embed(asked_before).T
-            for number, name in enumerate(asked_before):
-                likeness = self._likenesses[name]
+        if self._asked and changed:
+            asked_before = list(self._asked.items())
+            updates = self.vectors[changed] @ np.array([vector for _, (vector, _) in asked_before]).T
+            for number, (text, (vector, likeness)) in enumerate(asked_before):
+                grown = len(self.vectors) - len(likeness)
                 if grown:
                     likeness = np.concatenate([likeness, np.zeros(grown, dtype=np.float32)])
                 likeness[changed] = updates[:, number]
-                self._likenesses[name] = likeness
-        if question not in self._likenesses:
+                self._asked[text] = vector, likeness
+        if question not in self._asked:
             self._compare_several(question)
-        likeness = self._likenesses.pop(question)
-        self._likenesses[question] = likeness  # the one asked last is dropped last
-        return self._embed([question])[0], likeness
+        known = self._asked.pop(question)
+        self._asked[question] = known  # the one asked last is dropped last
+        return known
 
     def _compare_several(self, question: str) -> None:
         """Compare a question with all bullets, and those that are expected after it."""
@@ -305,12 +304,13 @@ class KeptBullets:
         if question in self.expected:
             start = self.expected.index(question)
             upcoming = self.expected[start + 1 : start + _AT_ONCE]
-            following = [text for text in dict.fromkeys(upcoming) if text not in self._likenesses]
+            following = [text for text in dict.fromkeys(upcoming) if text not in self._asked]
         asked = [*(text for text in reversed(following) if text != question), question]
-        for name, likeness in zip(asked, self._embed(asked) @ self.vectors.T, strict=True):
-            self._likenesses[name] = likeness.copy()
-        for name in list(self._likenesses)[: max(0, len(self._likenesses) - _QUESTIONS)]:
-            del self._likenesses[name]
+        vectors = self._embed(asked)
+        for text, vector, likeness in zip(asked, vectors, vectors @ self.vectors.T, strict=True):
+            self._asked[text] = vector.copy(), likeness.copy()
+        for text in list(self._asked)[: max(0, len(self._asked) - _QUESTIONS)]:
+            del self._asked[text]
 
 
 def _rank_use(bullet: Bullet) -> tuple[bool, float, int, str]:
