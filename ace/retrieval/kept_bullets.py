@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from ace.context.item import Item
@@ -18,7 +19,7 @@ from ace.playbook.ancestry import find_changed
 from ace.playbook.model import Bullet, Playbook, Status
 from ace.retrieval.bullet_index import BulletIndex
 from ace.retrieval.question_order import QuestionOrder
-from ace.retrieval.ranking import rate_worth
+from ace.retrieval.ranking import AMONG, rate_worth
 from ace.text.tokens import CountTokens
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _FIRST = 256  # places to begin with; then twice as many each time
 _QUESTIONS = 64  # whose likenesses with all bullets are kept
 _AT_ONCE = 32  # questions that are compared with all bullets together
+_FEW = 32  # bullets that are looked for in an order one by one
 _PATIENCE = 32  # that are passed over before it is looked whether anything can still be chosen
 
 
@@ -217,8 +219,10 @@ class KeptBullets:
         spent, total = [0] * len(self._headings), 0
         for share in (room * quota, room):
             missed, patience = 0, _PATIENCE
-            for number, place in enumerate(order):
-                if most is not None and number >= most:
+            places: Iterator[int] = islice(order, most)
+            for number in count():
+                place = next(places, None)
+                if place is None:
                     break
                 if place in chosen:
                     continue
@@ -236,8 +240,11 @@ class KeptBullets:
                         break
                     free = order.eligible & (self.costs <= allowed[self.sections])
                     free[list(chosen)] = False
-                    if not free.any():
+                    left = np.flatnonzero(free).tolist()
+                    if not left:
                         break
+                    if most is None and number >= AMONG and len(left) <= _FEW:
+                        places = iter(order.sort_few(left))
         return list(chosen)
 
     def rank(self, question: str, core: Iterable[int]) -> QuestionOrder:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ace.llm.embedding import Vectors
 
 _FEW = 5  # vectors that are multiplied with up to 200 others at once
+_ROUNDING = 2e-5  # by so much, at most, a cosine may be wrong before it is refined
 _NEAREST = 2_048  # bullets that are sorted at first; then eight times as many each time
 
 
@@ -110,6 +111,15 @@ class QuestionOrder:
         nearest = self._sort(nearest, self.nearness)
         ranks = dict(zip(nearest.tolist(), range(1, len(nearest) + 1), strict=True))
         ranks |= self._find_far({place for place in self.by_words if place not in ranks})
+        places, worths = self._weigh(ranks)
+        if len(nearest) < self._total:  # what is farther, and shares no word, is worth less than this
+            places = places[worths[places] > (1 + BEST_RATE) / (FUSION_K + len(nearest) + 1)]
+        return self._sort(places, worths).tolist(), worths
+
+    def _weigh(self, ranks: dict[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return places as an array, and by place what they are worth, from their ranks by nearness."""
+        import numpy as np
+
         places = np.array(list(ranks), dtype=np.int64)
         worths = np.zeros(len(self.eligible))
         worths[places] = 1.0 / (FUSION_K + np.array(list(ranks.values())))
@@ -117,16 +127,32 @@ class QuestionOrder:
             words = np.array(self.by_words, dtype=np.int64)
             worths[words] = 1.0 / (FUSION_K + np.arange(1, len(words) + 1)) + worths[words]
         worths[places] *= 1 + self.shelf.rates[places]
-        if len(nearest) < self._total:  # what is farther, and shares no word, is worth less than this
-            places = places[worths[places] > (1 + BEST_RATE) / (FUSION_K + len(nearest) + 1)]
-        return self._sort(places, worths).tolist(), worths
+        return places, worths
+
+    def sort_few(self, places: Sequence[int]) -> list[int]:
+        """Return a few places in the order, without finding what stands between them.
+
+        They must not be among the first, which are varied.
+        """
+        import numpy as np
+
+        self._refine(np.array(places))
+        ranks = {}
+        for place in places:
+            nearness = self.nearness[place]
+            self._refine(np.flatnonzero(np.abs(self.nearness - nearness) <= _ROUNDING))
+            better = int(np.count_nonzero(self.nearness > nearness))
+            equals = self._sort(np.flatnonzero(self.nearness == nearness), self.nearness)
+            ranks[place] = better + 1 + equals.tolist().index(place)
+        ordered: list[int] = self._sort(*self._weigh(ranks)).tolist()
+        return ordered
 
     def _refine(self, places: NDArray[np.int64]) -> None:
         """Compute nearness anew, so that its last digit does not depend on what was compared together."""
         import numpy as np
 
-        vectors = self.shelf.vectors[places].astype(np.float64)
-        self.nearness[places] = np.einsum("ij,j->i", vectors, self.vector.astype(np.float64))
+        vectors = self.shelf.vectors[places]
+        self.nearness[places] = np.einsum("ij,j->i", vectors, self.vector, dtype=np.float64)
 
     def _sort(self, places: NDArray[np.int64], worths: NDArray[np.floating]) -> NDArray[np.int64]:
         """Return places by their worths, the highest first, and the older first of equals."""
