@@ -84,7 +84,8 @@ def find_thing(request: Request) -> str:
 
 def look_up(request: Request) -> str:
     """Answer what a bullet says of the thing."""
-    known = [bullet for bullet in request.bullets if bullet.startswith(f"{find_thing(request)} means")]
+    start = f"{find_thing(request)} means"
+    known = [bullet for bullet in request.bullets if bullet.startswith(start)]
     return str(2 * int(known[-1].split()[-1].rstrip("."))) if known else "no idea"
 
 
@@ -332,9 +333,9 @@ def render(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
     if client := found.get("client"):
         sections.append(
             "In these steps a scripted client answers, so they are the engine's alone. The client library "
-            f"(litellm, the OpenAI library, HTTP) takes {client['call_ms']} ms of the processor more for each "
-            f"call of a model that is behind an address: the median of {client['calls']} calls to a server "
-            "that answers at once."
+            f"(litellm, the OpenAI library, HTTP) takes {client['call_ms']} ms of the processor more for a "
+            f"call of a model behind an address: the median of {client['calls']} calls to a server that "
+            "answers at once."
         )
     if embedded := found.get("embedded"):
         sections.append(
