@@ -84,6 +84,8 @@ def find_thing(request: Request) -> str:
 
 def look_up(request: Request) -> str:
     """Answer what a bullet says of the thing."""
+    if not request.bullets:
+        return "no idea"
     start = f"{find_thing(request)} means"
     known = [bullet for bullet in request.bullets if bullet.startswith(start)]
     return str(2 * int(known[-1].split()[-1].rstrip("."))) if known else "no idea"
