@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from snowballstemmer import stemmer
 
 from ace.errors import InputError
 from ace.text import (
@@ -42,6 +43,8 @@ def test_stems_join_inflections_irregular_forms_and_other_languages() -> None:
     assert stem_word("Deliveries") == stem_word("delivery")
     assert stem_word("kept") == stem_word("keep")
     assert stem_word("Rechnungen", "german") == stem_word("Rechnung", "german")
+    for code in ("refund17", "dying2", "users'9", "R7", "y0y1"):
+        assert stem_word(code) == stemmer("english").stemWord(code.lower())
 
 
 def test_stems_are_the_same_from_several_threads() -> None:

@@ -159,8 +159,8 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
             head, is_whole, since = self._choose_head(db, ids, whole, expect)
             base = head.version.number if expect is None else expect
             delta = rebase.rebase_delta(db, base, head, delta, since)
-            if run is not None:
-                read_run(db, run)  # raises for an unknown one
+            if run is not None and not db.execute("SELECT 1 FROM runs WHERE id = ?", [run]).fetchone():
+                read_run(db, run)  # raises
             head, rejections = versions.append(db, head, delta, author=author, reason=reason, run=run)
             number = head.version.number
 
