@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -33,10 +34,12 @@ def make_task(options: argparse.Namespace, seed: int) -> Path:
     """Return the folder of a seed's task; make it where it is not there."""
     folder = options.work / str(seed) / "task"
     sizes = {"train": options.train, "val": 20, "test": options.test}
-    if options.kind == "office":  # 40, 20 and 40 tasks
-        sizes = {}
+    generator = None
+    if options.kind == "office":  # its program draws 40, 20 and 40 tasks
+        sizes, generator = {}, measuring.ROOT / "tasks" / "office_tools"
     if not folder.exists():
-        add_task(KINDS[options.kind], out=folder, seed=seed, sizes=sizes, language=options.language)
+        name, language = KINDS[options.kind], options.language
+        add_task(name, out=folder, data=generator, seed=seed, sizes=sizes, language=language)
     return Path(folder)
 
 
@@ -49,7 +52,9 @@ def measure(options: argparse.Namespace, words: Sequence[str], model: Client | N
         for seed in options.seeds:
             folder = make_task(options, seed)
             reference = (folder / "reference.md").read_text("utf-8")
-            stages += bench.measure(load_task(folder, trust=True), str(seed), reference)
+            task = load_task(folder, trust=True)
+            task = replace(task, test=task.test[: options.test])
+            stages += bench.measure(task, str(seed), reference)
     variants = list(bench.variants)
     record["settings"] = {name: settings.record() for name, settings in bench.variants.items()}
     record |= measured_pages.record_stages(stages, variants)

@@ -113,6 +113,13 @@ def test_fresh_sql_is_measured(tmp_path: Path) -> None:
     )  # whatever is shown helps this model: an example does
 
 
+def test_an_office_is_drawn_and_measured(tmp_path: Path) -> None:
+    words = ["office", "--seeds", "7", "--limit", "2"]
+    words += ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]
+    page = fresh_tasks.measure(fresh_tasks.read_options(words), words, World(lambda request: "I am done."))
+    assert re.search(r"\| 7 \| empty \| 0/2 = 0", page) and re.search(r"\| 7 \| reference \| 0/2 = 0", page)
+
+
 def test_the_ratio_of_paired_means_has_fiellers_interval() -> None:
     even = compare_means([(10, 20), (11, 22), (12, 24)])
     assert (even.value, even.low, even.high) == pytest.approx((0.5, 0.5, 0.5))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ace.llm import Client, RoleModels, connect, list_models
+from ace.llm import Client, Message, Request, Role, RoleModels, connect, list_models
 from ace.loop import learn
 from ace.settings import Settings
 from ace.store import Store
@@ -47,3 +48,18 @@ def test_it_learns_what_nobody_documented(model: Client, tmp_path: Path) -> None
         assert used.cached_tokens > used.prompt_tokens / 2
         assert all(bullet.provenance for bullet in report.learned)
         assert store.verify() == []
+
+
+def test_a_folder_for_states_that_is_gone_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("xllamacpp")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    rules = Message("system", "Answer in one word. " + "Read the question slowly. " * 12)
+    with connect("local/qwen2.5-coder-1.5b", slots=1, fetch=False) as client:
+        (folder,) = tmp_path.glob("ace-slots-*")
+        shutil.rmtree(folder)
+        for question in ("What is the capital of France?", "What is the capital of Italy?"):
+            messages = (rules, Message("user", question))
+            assert client.complete(Request(role=Role.GENERATOR, messages=messages, max_tokens=8)).text
+    assert [record.name for record in caplog.records].count("ace.local") == 1

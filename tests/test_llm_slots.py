@@ -21,13 +21,19 @@ class Recorder:
     did: list[tuple[str, int, str]] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
 
-    def __call__(self, action: str, slot: int, name: str) -> None:
+    full: bool = False
+    """Whether states cannot be saved, nor loaded any more."""
+
+    def __call__(self, action: str, slot: int, name: str) -> bool:
+        if self.full and action != "discard":
+            return False
         if action == "save":
             self.kept.add(name)
         elif action == "discard":
             self.kept.remove(name)
         assert action == "discard" or name in self.kept
         self.did.append((action, slot, name))
+        return True
 
 
 def call(slots: Slots, prefix: str, question: str, seconds: float = 0.0) -> tuple[int, bool]:
@@ -80,6 +86,29 @@ def test_old_states_are_discarded() -> None:
     for letter in "abcdefghij":
         call(slots, letter * 400, "?")
     assert len(backend.kept) == KEPT
+
+
+def test_what_cannot_be_saved_is_read_by_each_slot_and_never_loaded() -> None:
+    backend = Recorder(full=True)
+    slots = Slots(2, backend)
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda n: call(slots, PREFIX, f"question {n}", 0.02), range(8)))
+    assert len(done) == 8 and backend.did == [] and sum(primed for _, primed in done) == 2
+
+
+def test_a_state_that_cannot_be_loaded_is_forgotten() -> None:
+    backend = Recorder()
+    slots = Slots(2, backend)
+    with slots.lease(PREFIX, PREFIX) as lease:
+        lease.share()
+        backend.full = True
+        with slots.lease(PREFIX, f"{PREFIX} more"):
+            pass
+    backend.full = False
+    for question in ("other", PREFIX, "another", f"{PREFIX}!"):
+        with slots.lease(question, question), slots.lease(f"{PREFIX}?", f"{PREFIX}?"):
+            pass
+    assert [what for what, _, _ in backend.did] == ["save"], "what is gone was to be loaded"
 
 
 def test_a_call_waits_for_a_slot() -> None:

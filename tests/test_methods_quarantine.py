@@ -179,6 +179,33 @@ def test_a_bullet_in_quarantine_that_does_not_help_costs_an_attempt_for_each_par
     assert proposal.outcome == "rejected" and len(bench.tried) == 4
 
 
+def test_what_helped_two_samples_in_nothing_makes_way_for_others(tmp_path: Path) -> None:
+    """Each failed sample tries two bullets that wait; the first two of three would be tried for ever."""
+    rows = [
+        {"id": f"c{n}", "question": f"What are the refund codes in case {n}?", "answer": "RIGHT"}
+        for n in range(4)
+    ]
+    client = World(lambda request: "RIGHT" if any("st = 7" in line for line in request.bullets) else "wrong")
+    task = ace.define_task("codes", rows, lambda sample, answer: answer == "RIGHT")
+    texts = ("Refund codes are red.", "Refund codes are round.", "Refund codes: st = 7")
+    with ace.open_playbook(tmp_path / "b.db") as store:
+        held = [Add(f"held-{n}", "lessons", text) for n, text in enumerate(texts)]
+        delta = (*held, *(Quarantine(add.id) for add in held))
+        store.commit(delta, author="person", reason="three that wait")
+        ace.learn(task, store, client, workers=1, batch_size=1, replays=0, measure=False)
+        tried = {
+            word: {
+                request.sample.id
+                for request in client.requests
+                if request.sample and any(word in line for line in request.bullets)
+            }
+            for word in ("red", "round")
+        }
+        active = [bullet.content for bullet in store.checkout().active]
+    assert len(tried["red"]) == 2 and tried["red"] == tried["round"]
+    assert active == ["Refund codes: st = 7"]
+
+
 @pytest.mark.parametrize("style", RIDERS[::6])
 def test_a_rider_stands_in_no_prompt_of_a_run(style: str, tmp_path: Path) -> None:
     """A document shows a true lesson with a rider to one question; the others let out what is true of it."""

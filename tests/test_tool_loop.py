@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ace import AceError, Caps, evaluate, learn, load_task
-from ace.llm.client import Reply, Request
+from ace.llm.client import FinishReason, Reply, Request
 from ace.llm.written_calls import list_tools, read_written_call, split_written_call, write_grammar
 from ace.store import Store
 from ace.task import (
@@ -350,6 +350,21 @@ BOTH = [*TRAIN[0]["actions"], *order("x", "pears", 1)["actions"]]
 
 def conversation(*later: str) -> Task:
     return define_task("counter", [{**TRAIN[0], "actions": BOTH, "later": later}], Counter(Shop))
+
+
+def test_a_model_that_repeats_itself_in_a_written_call_is_stopped_at_the_second(tmp_path: Path) -> None:
+    endless = Reply('find(name="' + "10" * 900, finish_reason=FinishReason.LENGTH)
+    model = World(replies(endless), writes_calls=True)
+    done = attempt(tmp_path, model)
+    assert len(model.requests) == 2 and done.failure is Failure.LIMIT and "in a row" in done.error
+    told = model.requests[1].messages
+    assert "too long" in told[-1].content and len(told[-2].content) < 300  # and costs little from then on
+    assert done.turns[0].text == endless.text
+
+    model = World(replies(endless, *RIGHT, endless, call("done")), writes_calls=True)
+    (tmp_path / "again").mkdir()
+    done = attempt(tmp_path / "again", model)
+    assert not done.error and json.loads(done.artifacts["state"])["stock"]["S7"] == 2
 
 
 def test_a_written_end_is_heard_and_goes_on_while_the_user_has_more_to_say(tmp_path: Path) -> None:

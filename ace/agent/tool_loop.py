@@ -18,7 +18,7 @@ from ace.agent.generator import Draw, Generator, remove_citations
 from ace.agent.solver import ENDS_RUN, SingleCall, failed_attempt
 from ace.agent.tool_talk import ToolTalk
 from ace.context.assemble import Assembled
-from ace.llm.client import Message, Reply, Request, Role, Subject, ToolSpec
+from ace.llm.client import FinishReason, Message, Reply, Request, Role, Subject, ToolSpec
 from ace.llm.written_calls import list_tools, writes_calls
 from ace.safety.markup import defuse_markup
 from ace.task.solving import Solving
@@ -30,6 +30,7 @@ RESERVE = 4_000  # tokens for tools and results, beside the context; a share of 
 _WRITTEN_TOKENS = 400  # of a call that is a line of text
 _SAME_AGAIN = 3  # times that a call may be the one before, until the attempt ends
 _NO_CALL = Observation.error("that is no call of a function; write one call, and nothing else")
+_CUT_OFF = Observation.error("the call was too long and was not made; write a short one")
 _REPEATED = Observation.error("this call was made before; its result stands above")
 
 
@@ -96,6 +97,9 @@ class ToolLoop:
         """Go on until the attempt ends; return how. Raises what goes wrong."""
         ends = time.monotonic() + self.seconds
         most = self.generator.task.max_tokens
+        if talk.written:
+            most = min(most, _WRITTEN_TOKENS)
+        was_cut_off = False
         for step in range(self.steps):
             if time.monotonic() > ends:
                 return _stop(sample, f"it took more than {self.seconds:g} s")
@@ -107,12 +111,16 @@ class ToolLoop:
                 tools=tuple(offered),
                 temperature=draw.temperature,
                 seed=draw.seed + step,
-                max_tokens=min(most, _WRITTEN_TOKENS) if talk.written else most,
+                max_tokens=most,
                 subject=Subject(sample=sample, bullets=context.contents, draw=draw.number),
             )
             reply = self.generator.client.complete(request)
             reply = self._ask_anew(request, reply, talk)
             talk.add_reply(reply)
+            is_cut_off = talk.written and reply.finish_reason is FinishReason.LENGTH
+            if is_cut_off and was_cut_off:  # it repeats itself, at the price of a whole limit each time
+                return _stop(sample, f"two calls in a row were longer than {most} tokens")
+            was_cut_off = is_cut_off
             if not reply.tool_calls:
                 if not talk.written:
                     heard = workspace.reply(reply.text) if isinstance(workspace, Conversing) else None
@@ -120,7 +128,7 @@ class ToolLoop:
                         return _answer(sample, reply)
                     talk.add_words(heard.text)
                     continue
-                talk.add_result(_NO_CALL.text)
+                talk.add_result((_CUT_OFF if is_cut_off else _NO_CALL).text)
             ended = self._act(sample, reply, workspace, talk, self._describe_end(tools).name)
             if ended is not None:
                 return ended

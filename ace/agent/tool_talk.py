@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ace.context.assemble import TEMPLATE
 from ace.errors import ContextError
-from ace.llm.client import Message, Reply, ToolCall, ToolSpec
+from ace.llm.client import FinishReason, Message, Reply, ToolCall, ToolSpec
 from ace.llm.prompts import render
 from ace.safety.markup import defuse_markup, quote_later_headings
 from ace.task.attempt import Turn, TurnKind
@@ -60,7 +60,9 @@ class ToolTalk:
         if not self.written:
             self.messages.append(Message("assistant", reply.text, reply.tool_calls))
         elif not reply.tool_calls:
-            self.messages.append(Message("assistant", reply.text))
+            is_cut_off = reply.finish_reason is FinishReason.LENGTH
+            text = shorten_middle(reply.text, _SHORT) if is_cut_off else reply.text
+            self.messages.append(Message("assistant", text))
 
     def add_call(self, call: ToolCall, observation: Observation, reply: Reply | None = None) -> None:
         """Take in a call and what came of it. `reply`: the one whose tokens it is to count."""

@@ -7,6 +7,7 @@ nothing here waits for it. Knows nothing of when another one is started; that is
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from ace.errors import InputError, ModelError, ModelUnavailable
 from ace.llm.local.slots import Slots
 
 TIMEOUT = 1800.0  # seconds: a CPU is slow and nobody else is waiting
+_LOG = logging.getLogger("ace.local")
 _CHILD = Path(__file__).with_name("server_child.py")
 _GRACE = 1.0  # seconds between the signal that asks a process to end and the one that does not ask
 _TAIL = 300  # bytes of the end of its stderr that an error quotes
@@ -61,6 +63,7 @@ class ServerProcess:
         self.slots = Slots(orders.slots, self.change_state)
         self._orders = orders
         self._folder = Path(tempfile.mkdtemp(prefix="ace-slots-"))
+        self._is_short_of_room = False
         self._errors = self._folder / "stderr.txt"
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
@@ -130,12 +133,29 @@ class ServerProcess:
             )
         return response.json()
 
-    def change_state(self, action: Literal["save", "restore", "discard"], slot: int, name: str) -> None:
-        """Save what a slot has read as a file, load it from one, or discard the file."""
+    def change_state(self, action: Literal["save", "restore", "discard"], slot: int, name: str) -> bool:
+        """Save what a slot has read as a file, load it from one, or discard the file; return whether it could.
+
+        Raises ModelUnavailable without an answer.
+        """
         if action == "discard":
             (self._folder / name).unlink(missing_ok=True)
-        else:
+            return True
+        try:
             self.ask("POST", f"/slots/{slot}?action={action}", {"filename": name})
+        except ModelUnavailable:
+            raise
+        except ModelError as refusal:
+            if not self._is_short_of_room:
+                self._is_short_of_room = True
+                _LOG.warning(
+                    "%s cannot keep what the embedded server has read (is the disk full?), so prompts are "
+                    "read again, which takes longer: %s",
+                    self._folder,
+                    refusal,
+                )
+            return False
+        return True
 
     def has_ended(self, seconds: float = 0.0) -> bool:
         """Tell whether the process has ended, or does so within some seconds."""

@@ -21,8 +21,11 @@ WORTH_SHARING = 160  # characters, some 40 tokens: what is shorter is read faste
 KEPT = 6  # saved states; each takes about 28 KB a token
 
 
-Backend = Callable[[Literal["save", "restore", "discard"], int, str], None]
-"""Saves or loads what a slot has read, or discards it: takes the action, the slot and the state's name."""
+Backend = Callable[[Literal["save", "restore", "discard"], int, str], bool]
+"""Saves or loads what a slot has read, or discards it: takes the action, the slot and the state's name.
+
+Returns whether it could: a disk may be full. Then a prompt is read again, which only takes longer.
+"""
 
 
 @dataclass(slots=True)
@@ -93,11 +96,14 @@ class Slots:
                 self._coming.append(prefix)
         try:
             if load:
+                loaded = False
                 try:
-                    self.backend("restore", slot, name)
+                    loaded = self.backend("restore", slot, name)
                 finally:
                     with self._change:
                         self._loading.remove(name)
+                        if not loaded and name not in self._loading:
+                            self._saved.pop(name, None)
             yield Lease(slot, prime, lambda: self._share(slot, prefix, text))
         finally:
             with self._change:
@@ -126,10 +132,11 @@ class Slots:
         with self._change:
             self._names += 1
             name = f"prefix-{self._names}"
-        self.backend("save", slot, name)
+        saved = self.backend("save", slot, name)
         with self._change:
-            self._saved[name] = text
-            idle = [saved for saved in self._saved if saved not in self._loading]
+            if saved:
+                self._saved[name] = text
+            idle = [kept for kept in self._saved if kept not in self._loading]
             old = idle[: max(0, len(self._saved) - KEPT)]
             for outdated in old:
                 del self._saved[outdated]

@@ -21,6 +21,7 @@ class Evidence:
     `wording`: knows what the words of lessons mean; None where the environment does not.
     `tainted`: bullet -> samples whose text it repeats: they cannot prove it.
     `reflections`: sample -> proposals that did not make it right.
+    `unhelpful`: bullet that waits -> samples that no part of it made right.
     `refuted`: sample and situation -> contents that attempts refuted there, newest last (see `refusals`).
     """
 
@@ -36,6 +37,7 @@ class Evidence:
         self._single: dict[str, str] = {}  # bullet -> the only sample that proves it
         self.tainted: dict[str, set[str]] = {}
         self.reflections: Counter[str] = Counter()
+        self.unhelpful: Counter[str] = Counter()
         self.refuted: dict[tuple[str, str], list[Sequence[str]]] = defaultdict(list)
         for sample in samples:
             self.add_sample(sample)

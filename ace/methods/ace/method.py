@@ -240,6 +240,7 @@ class Ace:
             state.take_in(result, notes)
             evidence.reflections[result.sample] += notes.reflections
             evidence.refuted[result.sample, notes.situation] += notes.refuted
+            evidence.unhelpful.update(notes.unhelpful)
             if notes.episode:
                 episodes[notes.episode] = result.sample
         for episode in lab.episodes(episodes):

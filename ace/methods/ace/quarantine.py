@@ -1,7 +1,8 @@
 """Let bullets out of quarantine: one that waits for proof is tried on the failed samples it speaks of.
 
 Most come from recorded attempts, or from outcomes that showed nothing. One that repeats a text is tried only
-on samples that have not seen that text, and one that is suspicious on none. Only the words that the right
+on samples that have not seen that text, and one that is suspicious on none. One that was tried in vain on two
+samples makes way for others: every try takes several attempts. Only the words that the right
 answer needs are let out, and they are tried alone: a rider that comes with a true lesson goes on waiting, and
 stands in no prompt meanwhile. Nothing is committed here.
 """
@@ -33,6 +34,7 @@ _MOST_CLAUSES = 8  # that are tried one by one; of more, sentences are
 _MOST_PARTS = 16  # of a bullet that are tried until one helps
 _WORD = re.compile(r"\s*\S+")
 _MOST = 2  # bullets tried for one failed sample
+_MOST_IN_VAIN = 2  # samples that a bullet is tried on although it helps none
 
 
 def propose_releases(
@@ -54,6 +56,16 @@ def propose_releases(
         yield record_proposal(trial, AUTHOR, delta, proof)
         if proof.holds:
             return
+
+
+def list_unhelpful(proposals: Iterable[Proposal]) -> list[str]:
+    """Return the ids of the waiting bullets that were tried and of which no part helped the sample."""
+    unhelpful = []
+    for proposal in proposals:
+        match proposal.delta:
+            case (Promote(id=name),) if proposal.reason is Reason.STILL_FAILS:
+                unhelpful.append(name)
+    return unhelpful
 
 
 def release_needed(
@@ -160,7 +172,7 @@ def _list_candidates(trial: Trial, playbook: Playbook, evidence: Evidence) -> li
 
     Where it is known what the right answer is made of, only those that say a part of it: another one that is
     tried beside a lucky attempt would come out for nothing. Left out is also what only a person may let out,
-    and what repeats a text that this trial, or an earlier one at its sample, had before it.
+    what was tried in vain, and what repeats a text that this trial, or an earlier one at its sample, had before it.
     """
     sample, facts = trial.sample, list_texts(trial.feedback.facts)
     wording, texts = evidence.wording, collect_trial_texts(trial)
@@ -173,7 +185,8 @@ def _list_candidates(trial: Trial, playbook: Playbook, evidence: Evidence) -> li
         if wording:
             common = wording.count_shared_words(bullet.content, sample.question)
         common += bullet.id in on_topic
-        if not common or find_suspicion(bullet.content):
+        is_in_vain = evidence.unhelpful[bullet.id] >= _MOST_IN_VAIN
+        if not common or is_in_vain or find_suspicion(bullet.content):
             continue
         if wording and wording.says_part(bullet.content, facts) is False:
             continue

@@ -64,6 +64,9 @@ class LessonNotes:
     refuted: Sequence[Sequence[str]] = ()
     """The contents that attempts refuted in this situation."""
 
+    unhelpful: Sequence[str] = ()
+    """The ids of waiting bullets of which no part made it right."""
+
     score: float | None = None
     """What was shown of it, where that is neither 0 nor 1."""
 
@@ -94,6 +97,8 @@ class LessonNotes:
             "situation": self.situation,
             "refuted": [list(contents) for contents in self.refuted],
         }
+        if self.unhelpful:
+            notes["unhelpful"] = list(self.unhelpful)
         if self.score is not None:
             notes["score"] = self.score
         if self.failure:
@@ -118,6 +123,7 @@ class LessonNotes:
             reflections=notes.get("reflections", 0),
             situation=notes.get("situation", ""),
             refuted=notes.get("refuted", ()),
+            unhelpful=notes.get("unhelpful", ()),
             score=notes.get("score"),
             failure=FailureType(notes["diagnosis"]) if "diagnosis" in notes else None,
             controls=Chance(*notes.get("controls", (0, 0))),
