@@ -323,6 +323,16 @@ def test_whoever_waits_hears_of_a_new_head(address: str) -> None:
         assert head is not None and head.number == 2
 
 
+def test_whoever_waits_reads_the_head_again_after_a_lost_connection(address: str) -> None:
+    """A crash may have lost the version that it knows, and another one has that number by now."""
+    with Store.open(address) as store:
+        assert store.wait_for_head(1, seconds=0) is None
+        store._db.session.close()  # type: ignore[attr-defined]
+        again = store.wait_for_head(1, seconds=0)
+        assert again is not None and again.number == 1
+        assert store.wait_for_head(1, seconds=0) is None
+
+
 def test_a_second_learner_is_told_of_the_first(address: str) -> None:
     with Store.open(address) as first, Store.open(address) as second:
         first.branch("trial")
