@@ -153,14 +153,16 @@ class Enough(Exception):
 
 
 @contextmanager
-def hold_server(orders: Orders, models: RoleModels) -> Iterator[OnlineServer]:
-    """Yield a server that ends without learning from what waits. Interrupts are for the first process."""
+def open_server(orders: Orders, models: RoleModels, pipe: Connection) -> Iterator[OnlineServer]:
+    """Serve as the orders say, and tell the number of the run by the pipe. At the end what waits stays."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    task = make_task(orders.topics)
     with (
         suppress(Enough),
         Store.open(orders.place, timeout=TIMEOUT) as store,
-        serve(make_task(orders.topics), store, models, OPTIONS) as server,
+        serve(task, store, models, OPTIONS) as server,
     ):
+        pipe.send(server.run)
         yield server
         raise Enough
 
@@ -172,8 +174,7 @@ def run_server(orders: Orders, pipe: Connection, done: Counter, stop: Counter) -
     """
     model = InstantModel(time.perf_counter)
     models = RoleModels.of(model)
-    with hold_server(orders, models) as server:
-        pipe.send(server.run)
+    with open_server(orders, models, pipe) as server:
         while (stretch := pipe.recv()) is not None:
             stretch = replace(stretch, began=time.perf_counter())
             served = Served()
@@ -196,8 +197,7 @@ def run_learner(orders: Orders, pipe: Connection) -> None:
     Whatever comes by the pipe is answered with the processor's seconds so far; None ends it at once.
     """
     models = RoleModels.of(InstantModel(time.perf_counter))
-    with hold_server(orders, models) as server:
-        pipe.send(server.run)
+    with open_server(orders, models, pipe) as server:
         while pipe.recv() is not None:
             if server.ended:
                 server.close()  # raises what ended it
