@@ -9,7 +9,8 @@ A server speaks the OpenAI dialect on the loopback interface, in a process of it
 longest chain of calls that depend on each other. With w workers no chain is shorter than the calls of a step
 over w. All runs have to make the same versions; runs of an earlier start
 with the same setting stay on the page. `engine` learns from a scripted client in this process, with
-a playbook of so many bullets: processor time only. `embedded`, which is not run unless it is asked for, takes
+a playbook of so many bullets: processor time only, without that of a client library, which is told apart.
+`embedded`, which is not run unless it is asked for, takes
 the share of the time in which the embedded model is asked. Writes results/learning_speed.{json,md}.
 """
 
@@ -83,7 +84,10 @@ def find_thing(request: Request) -> str:
 
 def look_up(request: Request) -> str:
     """Answer what a bullet says of the thing."""
-    known = [bullet for bullet in request.bullets if bullet.startswith(f"{find_thing(request)} means")]
+    if not request.bullets:
+        return "no idea"
+    start = f"{find_thing(request)} means"
+    known = [bullet for bullet in request.bullets if bullet.startswith(start)]
     return str(2 * int(known[-1].split()[-1].rstrip("."))) if known else "no idea"
 
 
@@ -217,11 +221,11 @@ def measure_engine(bullets: int, options: argparse.Namespace) -> dict[str, Any]:
         n = int(request.sample.id[1:])
         return secret(n) if n % 4 == 3 else look_up(request)
 
-    marks: list[tuple[float, int]] = []
+    marks: list[tuple[float, int, str]] = []
     world = World(solve, teach)
 
     def note_step(phase: str, finished: int, total: int, note: str = "", /) -> None:
-        marks.append((time.process_time(), sum(world.calls.values())))
+        marks.append((time.process_time(), sum(world.calls.values()), phase))
 
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "p.db") as store:
         for start in range(0, bullets, 10_000):
@@ -230,7 +234,11 @@ def measure_engine(bullets: int, options: argparse.Namespace) -> dict[str, Any]:
             store.commit(delta, author="human", reason="import")
         settings = Settings(batch_size=1, workers=1, measure=False, replays=0)
         learn(make_task(options.steps), store, RoleModels.of(world), settings, progress=note_step)
-    steps = [(1000 * (after[0] - before[0]), after[1] - before[1]) for before, after in pairwise(marks)]
+    steps = [
+        (1000 * (after[0] - before[0]), after[1] - before[1])
+        for before, after in pairwise(marks)
+        if before[2] == after[2] == marks[0][2]  # steps of learning, and no chore after them
+    ]
     plain = [took for took, calls in steps[1:] if calls <= 1]
     proving = [(took, calls) for took, calls in steps[1:] if calls > 1]
     return {
@@ -241,6 +249,29 @@ def measure_engine(bullets: int, options: argparse.Namespace) -> dict[str, Any]:
         "proving_calls": statistics.median(calls for _, calls in proving) if proving else None,
         "steps": len(steps),
     }
+
+
+def measure_client(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the processor's milliseconds for a call through the client library; the server never waits.
+
+    A prompt is as long as that of a step: some 13,000 characters.
+    """
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=serve, args=(there, 0.0), daemon=True)
+    server.start()
+    prompt = "\n".join(OLD.format(n) for n in range(150))
+    took = []
+    try:
+        base = f"http://127.0.0.1:{here.recv()}/v1"
+        with connect("openai/things", api_base=base, api_key="none") as model:
+            model.complete(ask("hello"))
+            for n in range(max(20, options.steps)):
+                started = time.process_time()
+                model.complete(ask(f"{prompt}\nWhich number has thing{n:03}x?"))
+                took.append(1000 * (time.process_time() - started))
+    finally:
+        server.terminate()
+    return {"call_ms": round(statistics.median(took), 2), "calls": len(took)}
 
 
 def measure_embedded(options: argparse.Namespace) -> dict[str, Any]:
@@ -301,6 +332,13 @@ def render(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
             f"The bar is {ENGINE_BAR} ms at 100,000 bullets; at {largest['bullets']:,} it is {verdict}.",
             format_table(names, [[row[name] for name in names] for row in engine]),
         ]
+    if client := found.get("client"):
+        sections.append(
+            "In these steps a scripted client answers, so they are the engine's alone. The client library "
+            f"(litellm, the OpenAI library, HTTP) takes {client['call_ms']} ms of the processor more for a "
+            f"call of a model behind an address: the median of {client['calls']} calls to a server that "
+            "answers at once."
+        )
     if embedded := found.get("embedded"):
         sections.append(
             f"With {embedded['model']}, {embedded['share']:.1%} of {embedded['seconds']} s went to the model."
@@ -323,6 +361,7 @@ def measure(options: argparse.Namespace, words: Sequence[str]) -> str:
             rows[bullets] = measure_engine(bullets, options)
             print(rows[bullets], flush=True)
         found["engine"] = [rows[bullets] for bullets in sorted(rows)]
+        found["client"] = measure_client(options)
     if "embedded" in options.only:
         found["embedded"] = measure_embedded(options)
     record = measuring.describe_measurement("learning_speed.py", words, "scripted")

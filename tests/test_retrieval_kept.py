@@ -95,6 +95,8 @@ def test_the_same_is_chosen(
     with (
         patch("ace.retrieval.question_order._NEAREST", 2),
         patch("ace.retrieval.question_order.AMONG", 5),
+        patch("ace.retrieval.kept_bullets.AMONG", 5),
+        patch("ace.retrieval.kept_bullets._FEW", 3),
         patch("ace.retrieval.kept_bullets._PATIENCE", 1),
         patch("ace.retrieval.kept_bullets._QUESTIONS", 2),
         patch("ace.retrieval.kept_bullets._FIRST", 4),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
+from snowballstemmer import stemmer
 
 from ace.errors import InputError
 from ace.text import (
@@ -17,6 +20,7 @@ from ace.text import (
     stop_words,
     word_list,
 )
+from ace.text.plain_file import name_faults
 from ace.text.word_lists import CLOSED_CLASSES
 from tests.strategies import texts
 
@@ -39,6 +43,8 @@ def test_stems_join_inflections_irregular_forms_and_other_languages() -> None:
     assert stem_word("Deliveries") == stem_word("delivery")
     assert stem_word("kept") == stem_word("keep")
     assert stem_word("Rechnungen", "german") == stem_word("Rechnung", "german")
+    for code in ("refund17", "dying2", "users'9", "R7", "y0y1"):
+        assert stem_word(code) == stemmer("english").stemWord(code.lower())
 
 
 def test_stems_are_the_same_from_several_threads() -> None:
@@ -120,3 +126,9 @@ def test_words_and_sentences_are_parts_of_their_text(text: str) -> None:
     for word in split_words(text, keep_case=True):
         assert word in text.replace("\u2019", "'")
         assert isinstance(stem_word(word), str)
+
+
+def test_a_fault_without_a_name_gets_that_of_the_file() -> None:
+    """As that of a full disk, which the system reports for no file."""
+    with pytest.raises(OSError, match=r"No space left on device: 'notes\.md'"), name_faults(Path("notes.md")):
+        raise OSError(errno.ENOSPC, "No space left on device")

@@ -130,7 +130,8 @@ def assemble(
     """
     limit = limit or Limit(10_000)
     count = limit.count
-    instructions, question = count(frame.system("")), count(frame.user("", ""))
+    without_items = frame.user("", "")
+    instructions, question = count(frame.system("")), count(without_items)
     room = limit.tokens - TEMPLATE - instructions
     if room <= 0:
         bare = instructions + TEMPLATE
@@ -147,8 +148,8 @@ def assemble(
     room -= limit.reserve
     reserved = max(question, int(max(room, 0) * min(FOR_QUESTIONS + share, 1)))
     # The heading of lessons for this question only: its tokens do not depend on the question that follows.
-    heading = count(frame.user("-", "").removesuffix(frame.user("", "")).rstrip())
-    rendered, system = _fill_system(frame, fill, room - reserved - heading, count)
+    heading = count(frame.user("-", "").removesuffix(without_items).rstrip())
+    rendered, system = _fill_system(frame, fill, room - reserved - heading, instructions, count)
     system_tokens = count(system)
     user_room = room + instructions - system_tokens
     user = write_user_message(frame.user, rendered.specific, sources, user_room, count)
@@ -175,13 +176,12 @@ def assemble(
     )
 
 
-def _fill_system(frame: Frame, fill: Fill, room: int, count: CountTokens) -> tuple[Rendered, str]:
-    """Return the playbook and the system message around it, about `room` tokens longer than without.
+def _fill_system(frame: Frame, fill: Fill, room: int, bare: int, count: CountTokens) -> tuple[Rendered, str]:
+    """Return the playbook and the system message around it, about `room` tokens longer than the `bare` ones.
 
     Bullets for this question only find their place in the user message. Nothing here depends on how many
     tokens they take, so the system message is the same for every question.
     """
-    bare = count(frame.system(""))
     playbook_room = room - (count(frame.system("-")) - bare)
     while playbook_room > 0:
         rendered = fill(playbook_room)

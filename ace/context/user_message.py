@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from ace.context.item import Item, SourceItems
 from ace.context.pack import LeftOut
@@ -55,9 +56,8 @@ class UserMessage:
     """What there was no room for, or stands there already."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """Hold an item as it stands in a prompt."""
+class _Line(NamedTuple):
+    """Hold an item as it stands in a prompt. A tuple: each prompt makes hundreds of them."""
 
     item: PlacedItem
     """What is reported of it if it goes in."""
@@ -124,8 +124,9 @@ def _list_lines(
     """
     for item in lessons:
         text = list_item(item.text, item.provenance)
+        content = list_item(item.text) if item.provenance else text
         placed = PlacedItem(_PLAYBOOK, item.source, count(text))
-        yield _Line(placed, list_item(item.text), text, is_lesson=True)
+        yield _Line(placed, content, text, is_lesson=True)
     by_source: list[list[tuple[str, Item]]] = []
     for source in sources:
         pinned_first = sorted(source.items, key=lambda item: not item.pinned)

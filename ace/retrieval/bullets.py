@@ -75,15 +75,12 @@ class HybridSelector:
         share = CORE_SHARE if most is None else 0.0
         with self._lock:
             shelf = self._follow(playbook, count, ids=ids)
-            core_room = int(room * share)
-            core = _render_whole(shelf, playbook, core_room, count)
-            if core is None:
-                best = [shelf.bullets[place] for place in shelf.choose_core(core_room)]
-                core = render_best(playbook, best, core_room, count, ids=ids)
-            order = shelf.rank(question, map(shelf.get_place, core.bullets))
+            core = _render_core(shelf, playbook, int(room * share), count)
+            core_places = [shelf.get_place(name) for name in core.bullets]
+            order = shelf.rank(question, core_places)
             chosen = shelf.choose_for_question(order, room - core.tokens, most)
             specific = [shelf.make_item(place) for place in chosen]
-            left_out = _list_left_out(shelf, order, set(chosen))
+            left_out = _list_left_out(shelf, order, {*core_places, *chosen})
         positions = {item.source: playbook.bullets[item.source].position for item in specific}
         specific.sort(key=lambda item: (positions[item.source], item.source))  # the oldest first
         return Rendered(core.text, core.tokens, core.bullets, left_out, tuple(specific))
@@ -129,17 +126,31 @@ def _render_whole(shelf: KeptBullets, playbook: Playbook, room: int, count: Coun
     return None if whole.left_out else whole
 
 
-def _list_left_out(shelf: KeptBullets, order: QuestionOrder, chosen: set[int]) -> tuple[LeftOut, ...]:
-    """Name the bullets without room that bear most on the question, and tell how many more there are."""
-    missing = len(order) - len(chosen)
-    numbered = ((number, place) for number, place in enumerate(order, 1) if place not in chosen)
+def _render_core(shelf: KeptBullets, playbook: Playbook, room: int, count: CountTokens) -> Rendered:
+    """Return the bullets that stand in every prompt as a text, made once for a playbook."""
+    if shelf.core is not None and shelf.core[0] == room:
+        return shelf.core[1]
+    core = _render_whole(shelf, playbook, room, count)
+    if core is None:
+        best = [shelf.bullets[place] for place in shelf.choose_core(room)]
+        core = render_best(playbook, best, room, count, ids=shelf.ids)
+    shelf.core = room, core
+    return core
+
+
+def _list_left_out(shelf: KeptBullets, order: QuestionOrder, shown: set[int]) -> tuple[LeftOut, ...]:
+    """Name the bullets without room that bear most on the question, and tell how many more there are.
+
+    `shown` are the places of the others: of the core, and of those for this question.
+    """
+    missing = len(shelf) - len(shown)
+    numbered = ((number, place) for number, place in enumerate(order, 1) if place not in shown)
     left_out = []
     for number, place in islice(numbered, min(NAMED, missing)):
-        item = shelf.make_item(place)
         reason = f"number {number} of {len(order)} for this question: no room"
-        left_out.append(LeftOut(item.source, item.tokens, reason))
+        left_out.append(LeftOut(shelf.bullets[place].id, int(shelf.costs[place]), reason))
     if missing > NAMED:
-        tokens = int(shelf.costs[order.eligible].sum()) - sum(int(shelf.costs[place]) for place in chosen)
+        tokens = shelf.tokens - int(shelf.costs[list(shown)].sum())
         tokens -= sum(item.tokens for item in left_out)
         more = missing - NAMED
         left_out.append(LeftOut(f"{more} more", tokens, "they bear less on this question: no room", more))

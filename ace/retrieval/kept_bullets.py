@@ -7,17 +7,19 @@ playbook and the question alone, whatever was looked at before.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from ace.context.item import Item
-from ace.context.render import list_item, measure_heading
+from ace.context.render import Rendered, list_item, measure_heading
 from ace.playbook.ancestry import find_changed
 from ace.playbook.model import Bullet, Playbook, Status
 from ace.retrieval.bullet_index import BulletIndex
 from ace.retrieval.question_order import QuestionOrder
-from ace.retrieval.ranking import rate_worth
+from ace.retrieval.ranking import AMONG, rate_worth
 from ace.text.tokens import CountTokens
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _FIRST = 256  # places to begin with; then twice as many each time
 _QUESTIONS = 64  # whose likenesses with all bullets are kept
 _AT_ONCE = 32  # questions that are compared with all bullets together
+_FEW = 32  # bullets that are looked for in an order one by one
 _PATIENCE = 32  # that are passed over before it is looked whether anything can still be chosen
 
 
@@ -62,12 +65,16 @@ class KeptBullets:
         self._by_use: list[tuple[bool, float, int, str]] = []  # what stands in the core first
         self._section_numbers: dict[str, int] = {}
         self._headings: list[int] = []  # tokens, by section number
-        self._total = 0  # tokens of all lines
+        self._cheapest: list[int] = []  # tokens of the shortest line that a section ever had, by its number
+        self._items: dict[int, Item] = {}  # those that were asked for
+        self.tokens = 0  # of all lines
         self._not_embedded: set[int] = set()
-        self._likenesses: dict[str, Numbers] = {}  # by question
+        self._asked: dict[str, tuple[Numbers, Numbers]] = {}  # questions: their vectors and their likenesses
         self._index = BulletIndex(())
         self._not_indexed: set[int] = set()
         self._indexed_core: frozenset[int] = frozenset()
+        self.core: tuple[int, Rendered] | None = None
+        """What stands in every prompt of this playbook with so many tokens of room, once it was chosen."""
 
     def __len__(self) -> int:
         """Count the bullets in use."""
@@ -99,13 +106,15 @@ class KeptBullets:
         if is_rebuilt:
             self._by_use = sorted(_rank_use(self.bullets[place]) for place in self._places.values())
         self._playbook = playbook
+        self.core = None
 
     def _drop(self, bullet: Bullet, *, keep_order: bool) -> None:
         """Empty the place of a bullet."""
         place = self._places.pop(bullet.id)
         del self.bullets[place]
+        self._items.pop(place, None)
         self.alive[place] = False
-        self._total -= int(self.costs[place])
+        self.tokens -= int(self.costs[place])
         self._free.append(place)
         self._not_indexed.add(place)
         self._not_embedded.discard(place)
@@ -125,13 +134,15 @@ class KeptBullets:
         section = self._section_numbers.setdefault(bullet.section, len(self._headings))
         if section == len(self._headings):
             self._headings.append(measure_heading(bullet.section, self._count))
+            self._cheapest.append(sys.maxsize)
         cost = self._count(list_item(bullet.content, bullet.id if self.ids else ""))
+        self._cheapest[section] = min(self._cheapest[section], cost)
         self._places[bullet.id] = place
         self.bullets[place] = bullet
         self.costs[place], self.rates[place] = cost, rate_worth(bullet)
         self.positions[place], self.sections[place] = bullet.position, section
         self.alive[place] = True
-        self._total += cost
+        self.tokens += cost
         self._not_indexed.add(place)
         self._not_embedded.add(place)
         if keep_order:
@@ -142,7 +153,7 @@ class KeptBullets:
 
         A tokenizer need not add up, but no text takes less than half of what its lines take.
         """
-        return self._total <= 2 * room
+        return self.tokens <= 2 * room
 
     def get_place(self, name: str) -> int:
         """Return the place of a bullet by its id."""
@@ -150,8 +161,11 @@ class KeptBullets:
 
     def make_item(self, place: int) -> Item:
         """Return the bullet in a place as an item for one question, with what its line costs."""
+        item = self._items.get(place)
+        if item is not None:
+            return item
         bullet = self.bullets[place]
-        return Item(
+        item = self._items[place] = Item(
             text=bullet.content,
             tokens=int(self.costs[place]),
             source=bullet.id,
@@ -160,6 +174,7 @@ class KeptBullets:
             volatile=True,
             provenance=bullet.id if self.ids else "",
         )
+        return item
 
     def choose_core(self, room: int) -> list[int]:
         """Return the places of the bullets that stand in every prompt, first those of most use.
@@ -202,11 +217,12 @@ class KeptBullets:
 
         chosen: dict[int, None] = {}
         spent, total = [0] * len(self._headings), 0
-        free = order.eligible.copy()
         for share in (room * quota, room):
             missed, patience = 0, _PATIENCE
-            for number, place in enumerate(order):
-                if most is not None and number >= most:
+            places: Iterator[int] = islice(order, most)
+            for number in count():
+                place = next(places, None)
+                if place is None:
                     break
                 if place in chosen:
                     continue
@@ -215,14 +231,20 @@ class KeptBullets:
                     chosen[place] = None
                     spent[section] += cost
                     total += cost
-                    free[place] = False
                     continue
                 missed += 1
                 if missed == patience:
                     patience *= 2
                     allowed = np.minimum(share - np.array(spent), room - total)
-                    if not (free & (self.costs <= allowed[self.sections])).any():
+                    if (allowed < self._cheapest).all():
                         break
+                    free = order.eligible & (self.costs <= allowed[self.sections])
+                    free[list(chosen)] = False
+                    left = np.flatnonzero(free).tolist()
+                    if not left:
+                        break
+                    if most is None and number >= AMONG and len(left) <= _FEW:
+                        places = iter(order.sort_few(left))
         return list(chosen)
 
     def rank(self, question: str, core: Iterable[int]) -> QuestionOrder:
@@ -268,21 +290,20 @@ class KeptBullets:
                 self.vectors = table
             self.vectors[changed] = vectors
             self._not_embedded.clear()
-        asked_before = list(self._likenesses)
-        if asked_before and changed:
-            grown = len(self.vectors) - len(self._likenesses[asked_before[0]])
-            updates = self.vectors[changed] @ self._embed(asked_before).T
-            for number, name in enumerate(asked_before):
-                likeness = self._likenesses[name]
+        if self._asked and changed:
+            asked_before = list(self._asked.items())
+            updates = self.vectors[changed] @ np.array([vector for _, (vector, _) in asked_before]).T
+            for number, (text, (vector, likeness)) in enumerate(asked_before):
+                grown = len(self.vectors) - len(likeness)
                 if grown:
                     likeness = np.concatenate([likeness, np.zeros(grown, dtype=np.float32)])
                 likeness[changed] = updates[:, number]
-                self._likenesses[name] = likeness
-        if question not in self._likenesses:
+                self._asked[text] = vector, likeness
+        if question not in self._asked:
             self._compare_several(question)
-        likeness = self._likenesses.pop(question)
-        self._likenesses[question] = likeness  # the one asked last is dropped last
-        return self._embed([question])[0], likeness
+        known = self._asked.pop(question)
+        self._asked[question] = known  # the one asked last is dropped last
+        return known
 
     def _compare_several(self, question: str) -> None:
         """Compare a question with all bullets, and those that are expected after it."""
@@ -290,12 +311,13 @@ class KeptBullets:
         if question in self.expected:
             start = self.expected.index(question)
             upcoming = self.expected[start + 1 : start + _AT_ONCE]
-            following = [text for text in dict.fromkeys(upcoming) if text not in self._likenesses]
+            following = [text for text in dict.fromkeys(upcoming) if text not in self._asked]
         asked = [*(text for text in reversed(following) if text != question), question]
-        for name, likeness in zip(asked, self._embed(asked) @ self.vectors.T, strict=True):
-            self._likenesses[name] = likeness.copy()
-        for name in list(self._likenesses)[: max(0, len(self._likenesses) - _QUESTIONS)]:
-            del self._likenesses[name]
+        vectors = self._embed(asked)
+        for text, vector, likeness in zip(asked, vectors, vectors @ self.vectors.T, strict=True):
+            self._asked[text] = vector.copy(), likeness.copy()
+        for text in list(self._asked)[: max(0, len(self._asked) - _QUESTIONS)]:
+            del self._asked[text]
 
 
 def _rank_use(bullet: Bullet) -> tuple[bool, float, int, str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ace.llm.embedding import Vectors
 
 _FEW = 5  # vectors that are multiplied with up to 200 others at once
+_ROUNDING = 2e-5  # by so much, at most, a cosine may be wrong before it is refined
 _NEAREST = 2_048  # bullets that are sorted at first; then eight times as many each time
 
 
@@ -69,10 +70,8 @@ class QuestionOrder:
     def __post_init__(self) -> None:
         import numpy as np
 
-        self._total = int(self.eligible.sum())
-        nearness = self.nearness[: len(self.eligible)].copy()
-        nearness[~self.eligible] = -np.inf
-        self.nearness = nearness
+        self._total = int(np.count_nonzero(self.eligible))
+        self.nearness = np.where(self.eligible, self.nearness[: len(self.eligible)], np.float32(-np.inf))
 
     def __len__(self) -> int:
         """Count the bullets that are ordered."""
@@ -81,8 +80,9 @@ class QuestionOrder:
     def __iter__(self) -> Iterator[int]:
         number = 0
         while number < len(self._order) or self._extend():
-            yield self._order[number]
-            number += 1
+            following = self._order[number:]
+            yield from following
+            number += len(following)
 
     def _extend(self) -> bool:
         """Find the order further; return whether there was more."""
@@ -111,6 +111,15 @@ class QuestionOrder:
         nearest = self._sort(nearest, self.nearness)
         ranks = dict(zip(nearest.tolist(), range(1, len(nearest) + 1), strict=True))
         ranks |= self._find_far({place for place in self.by_words if place not in ranks})
+        places, worths = self._weigh(ranks)
+        if len(nearest) < self._total:  # what is farther, and shares no word, is worth less than this
+            places = places[worths[places] > (1 + BEST_RATE) / (FUSION_K + len(nearest) + 1)]
+        return self._sort(places, worths).tolist(), worths
+
+    def _weigh(self, ranks: dict[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return places as an array, and by place what they are worth, from their ranks by nearness."""
+        import numpy as np
+
         places = np.array(list(ranks), dtype=np.int64)
         worths = np.zeros(len(self.eligible))
         worths[places] = 1.0 / (FUSION_K + np.array(list(ranks.values())))
@@ -118,10 +127,25 @@ class QuestionOrder:
             words = np.array(self.by_words, dtype=np.int64)
             worths[words] = 1.0 / (FUSION_K + np.arange(1, len(words) + 1)) + worths[words]
         worths[places] *= 1 + self.shelf.rates[places]
-        ordered = self._sort(places, worths)
-        if len(nearest) < self._total:  # what is farther, and shares no word, is worth less than this
-            ordered = ordered[worths[ordered] > (1 + BEST_RATE) / (FUSION_K + len(nearest) + 1)]
-        return ordered.tolist(), worths
+        return places, worths
+
+    def sort_few(self, places: Sequence[int]) -> list[int]:
+        """Return a few places in the order, without finding what stands between them.
+
+        They must not be among the first, which are varied.
+        """
+        import numpy as np
+
+        self._refine(np.array(places))
+        ranks = {}
+        for place in places:
+            nearness = self.nearness[place]
+            self._refine(np.flatnonzero(np.abs(self.nearness - nearness) <= _ROUNDING))
+            better = int(np.count_nonzero(self.nearness > nearness))
+            equals = self._sort(np.flatnonzero(self.nearness == nearness), self.nearness)
+            ranks[place] = better + 1 + equals.tolist().index(place)
+        ordered: list[int] = self._sort(*self._weigh(ranks)).tolist()
+        return ordered
 
     def _refine(self, places: NDArray[np.int64]) -> None:
         """Compute nearness anew, so that its last digit does not depend on what was compared together."""
@@ -151,16 +175,20 @@ class QuestionOrder:
 
         if not places:
             return {}
+        far = np.array(sorted(places))
         ascending = np.sort(self.nearness)
-        ranks = {}
-        for place in sorted(places):
-            value = self.nearness[place]
-            above = len(ascending) - int(np.searchsorted(ascending, value, side="right"))
-            equals = np.array([place])
-            if int(np.searchsorted(ascending, value, side="left")) < len(ascending) - above - 1:
-                equals = self._sort(np.flatnonzero(self.nearness == value), self.nearness)
-            ranks[place] = above + 1 + int(np.flatnonzero(equals == place)[0])
-        return ranks
+        worse = np.searchsorted(ascending, self.nearness[far], side="left")
+        not_better = np.searchsorted(ascending, self.nearness[far], side="right")
+        ranks = len(ascending) - not_better + 1
+        shared = far[not_better - worse > 1]
+        if len(shared):
+            equals = np.flatnonzero(np.isin(self.nearness, self.nearness[shared]))
+            equals = self._sort(equals, self.nearness)
+            falling = -self.nearness[equals]
+            before = np.zeros(len(self.nearness), dtype=np.int64)
+            before[equals] = np.arange(len(equals)) - np.searchsorted(falling, falling, side="left")
+            ranks += before[far]
+        return dict(zip(far.tolist(), ranks.tolist(), strict=True))
 
     def _vary(self, first: list[int], worths: NDArray[np.float64]) -> list[int]:
         """Return the first of an order with variety: each at a loss for being like one before it.
@@ -172,10 +200,12 @@ class QuestionOrder:
         contents = [self.shelf.bullets[place].content for place in first]
         texts = {content: number for number, content in enumerate(dict.fromkeys(contents))}
         rows = [texts[content] for content in contents]  # the same text must be the same row
-        places = dict(zip(rows, first, strict=True))
-        vectors = self.shelf.vectors[[places[row] for row in range(len(texts))]]
         marks: dict[frozenset[str], int] = {}
         kinds = np.array([marks.setdefault(find_marks(text), len(marks)) for text in texts])
+        if len(marks) == len(first):  # nothing is alike
+            return first
+        places = dict(zip(rows, first, strict=True))
+        vectors = self.shelf.vectors[[places[row] for row in range(len(texts))]]
         # A few at a time: for more, threads are woken that cost more than they save.
         columns = [vectors @ vectors[start : start + _FEW].T for start in range(0, len(vectors), _FEW)]
         alike = np.maximum(np.concatenate(columns, axis=1).astype(np.float64), 0.0)

@@ -56,10 +56,15 @@ def vary(scores: NDArray[np.float64], near: NDArray[np.float64], *, penalty: flo
         return []
     shares = scores / (float(scores.max()) or 1.0)
     closest = np.zeros(len(scores))
+    worths = shares.copy()
+    like_others = (np.count_nonzero(near, axis=1) > (near.diagonal() != 0)).tolist()
     taken: list[int] = []
     for _ in range(len(scores)):
-        best = int(np.argmax(shares - penalty * closest))
+        best = int(worths.argmax())
         taken.append(best)
-        shares[best] = -np.inf
-        np.maximum(closest, near[best], out=closest)
+        shares[best] = worths[best] = -np.inf
+        if like_others[best]:
+            np.maximum(closest, near[best], out=closest)
+            np.multiply(closest, penalty, out=worths)
+            np.subtract(shares, worths, out=worths)
     return taken

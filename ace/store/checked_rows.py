@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
 from ace.safety.secrets import hide_secrets
 from ace.store.content import HIDDEN, HIDE, rewrite_text
@@ -94,15 +95,7 @@ def insert(
     date once for all of them.
     """
     columns = SEALED[table]
-    quoted = [f'"{name}"' for name in (*columns, "checksum")]  # "right" is a keyword
-    marks = ", ".join("?" * len(quoted))
-    sql = f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({marks})"  # noqa: S608 (our own names)
-    keys = [name for name in key.split(", ") if name]
-    same_key = " AND ".join(f"{name} = ?" for name in keys)
-    if key:
-        # Not those of the key: SQLite would look at every row that points to the old one.
-        sets = ", ".join(f"{name} = excluded.{name}" for name in quoted if name.strip('"') not in keys)
-        sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
+    sql, in_order, keys, same_key = _word_insert(table, key)
     hidden, hide = HIDDEN.get(table, ()), HIDE.get(table, hide_secrets)
     named = None if table in HIDE else hide_secrets
     added, removed = list[str](), list(replaced or ())
@@ -112,7 +105,7 @@ def insert(
             value = by_name[name]
             if isinstance(value, str):
                 by_name[name] = rewrite_text(value, hide, named)
-        digest = checksum(by_name[name] for name in sorted(columns))
+        digest = checksum(by_name[name] for name in in_order)
         if key and replaced is None:
             values = [by_name[name] for name in keys]
             removed += read_checksums(db, table, same_key, values)
@@ -120,6 +113,24 @@ def insert(
         added.append(digest)
     if added:
         seals.update_seal(db, table, added, removed)
+
+
+@cache
+def _word_insert(table: str, key: str) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
+    """Return the statement of `insert`, and a table's columns as its checksums have them.
+
+    Then the columns of the key, and the test for a row of the same key, both empty without a key.
+    """
+    columns = SEALED[table]
+    quoted = [f'"{name}"' for name in (*columns, "checksum")]  # "right" is a keyword
+    marks = ", ".join("?" * len(quoted))
+    sql = f"INSERT INTO {table} ({', '.join(quoted)}) VALUES ({marks})"  # noqa: S608 (our own names)
+    keys = tuple(name for name in key.split(", ") if name)
+    if key:
+        # Not those of the key: SQLite would look at every row that points to the old one.
+        sets = ", ".join(f"{name} = excluded.{name}" for name in quoted if name.strip('"') not in keys)
+        sql += f" ON CONFLICT ({key}) DO UPDATE SET {sets}"
+    return sql, tuple(sorted(columns)), keys, " AND ".join(f"{name} = ?" for name in keys)
 
 
 def update(db: Sql, table: str, changes: Mapping[str, Value], test: str, values: Sequence[Value]) -> None:

@@ -30,6 +30,8 @@ def stem_word(word: str, language: str = "english", *, prefix: int = 0) -> str:
     if prefix:
         return word[:prefix] if word.isalpha() else word
     base, stemmer = irregular_forms(language).get(word, word), _load_stemmer(language)
+    if language == "english" and base[-1:].isdecimal() and "'" not in base:
+        return base  # codes and numbers, of which there is no end: English forms are endings in letters
     with _LOCK:
         return str(stemmer.stemWord(base))
 
