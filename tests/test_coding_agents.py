@@ -74,10 +74,13 @@ class Desk:
         return self.run([str(self.folder / "bin" / "ace"), *words])
 
     def wait_for_records(self) -> None:
-        """Return when every session that ended is recorded, or could not be."""
+        """Return when every session that ended is recorded, or the log says why it is not."""
         notes = locate_notes(self.playbook)
+        log = notes / "hooks.log"
         until = time.monotonic() + patience(20)
-        while any(note.ended and not note.error for note in list_notes(notes)) and time.monotonic() < until:
+        while any(note.ended for note in list_notes(notes)) and time.monotonic() < until:
+            if log.exists() and " end " in log.read_text():
+                break
             time.sleep(0.05)
         with recording_alone(notes):  # the last one is written
             pass
