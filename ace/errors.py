@@ -26,6 +26,7 @@
     │   ├── UnknownVersion          no such version, branch, tag, run or bullet
     │   └── UnknownMemory           no such memory, or no such user
     ├── AgentFailed              1  somebody's own agent raised, crashed or took too long
+    ├── JudgeFailed              1  no answer of a run can be scored, whatever it says
     ├── WorkspaceFailed          1  what an attempt acts on does not open, hangs, or cannot say its state
     ├── ContextError             1  no prompt could be put together for one question
     └── CapReached               3  a cap on calls, tokens, cost or seconds; work so far is kept
@@ -255,6 +256,14 @@ class AgentFailed(AceError):
     """Report that somebody's own agent made no attempt: it raised, crashed or took too long.
 
     Details: `output`, what it wrote until then.
+    """
+
+
+class JudgeFailed(AceError):
+    """Report that what scores a run's answers fails at all of them, or is out of reach for several in a row.
+
+    A single answer that cannot be scored counts as wrong, and the run goes on. One that ends with this can be
+    resumed.
     """
 
 

@@ -4,8 +4,9 @@
 
 It starts a server of its own with PostgreSQL's own settings, which waits for the disk at every commit.
 Commits of one operation and transactions of one INSERT take turns, so both meet the same disk. Then 1 to 16
-processes add different bullets to one playbook, as fast as they can, in rounds. Writes postgres.json and a
-table, postgres.md.
+processes add different bullets to one playbook, as fast as they can, in rounds; each measures the processor's
+time that it and its session on the server take, which says how many commits the machine's cores are enough
+for. Writes postgres.json and a table, postgres.md. On Linux only.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +34,8 @@ from tests.postgres_server import PostgresServer
 ROOT = Path(__file__).resolve().parents[1]
 WRITERS = (1, 2, 4, 8, 16)
 WRITER = """
-import sys
+import sys, time
+from pathlib import Path
 from ace.playbook import Add
 from ace.store import Store
 place, name, count = sys.argv[1:]
@@ -40,9 +43,12 @@ with Store.open(place, timeout=600) as store:
     store.checkout()
     print("ready", flush=True)
     sys.stdin.readline()
+    session = Path(f"/proc/{store._db.session.info.backend_pid}/schedstat")
+    before = time.process_time_ns(), int(session.read_text().split()[0])
     for number in range(int(count)):
         delta = (Add(f"{name}-{number}", "notes", "text"),)
         store.commit(delta, author=name, reason=str(number), whole=False)
+    print(time.process_time_ns() - before[0], int(session.read_text().split()[0]) - before[1])
 """
 
 
@@ -59,6 +65,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "command": f"python benchmarks/postgres.py {' '.join(sys.argv[1:])}".strip(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "cores": os.cpu_count(),
         "python": platform.python_version(),
         "psycopg": psycopg.__version__,
         **compare_commits(server, given.commits),
@@ -94,19 +101,27 @@ def compare_commits(server: PostgresServer, count: int) -> dict[str, Any]:
 
 
 def count_commits(server: PostgresServer, deltas: int, rounds: int) -> list[dict[str, Any]]:
-    """Return commits a second by the number of writers: each round, and their median."""
-    rates: dict[int, list[float]] = {writers: [] for writers in WRITERS}
+    """Return commits a second by the number of writers, each round and their median; and what one computes.
+
+    That is milliseconds of the processor, in the writer and in its session on the server.
+    """
+    measured = defaultdict[int, list[tuple[float, float, float]]](list)
     for _ in range(rounds):
         for writers in WRITERS:
-            rates[writers].append(run_writers(server.address(), writers, deltas // writers))
-    return [
-        {"writers": writers, "rates": rates[writers], "median": statistics.median(rates[writers])}
-        for writers in WRITERS
-    ]
+            measured[writers].append(run_writers(server.address(), writers, deltas // writers))
+    rows = []
+    for writers in WRITERS:
+        rates, client, session = zip(*measured[writers], strict=True)
+        row = {"writers": writers, "rates": rates, "median": statistics.median(rates)}
+        rows.append(row | {"client": statistics.median(client), "session": statistics.median(session)})
+    return rows
 
 
-def run_writers(place: str, writers: int, count: int) -> float:
-    """Return commits a second of so many processes, from when all are ready until the last is done."""
+def run_writers(place: str, writers: int, count: int) -> tuple[float, float, float]:
+    """Return commits a second of so many processes, from when all are ready until the last is done.
+
+    With them come the milliseconds of the processor that a commit takes in a writer, and in its session.
+    """
     Store.open(place).close()
     processes = []
     for number in range(writers):
@@ -120,13 +135,18 @@ def run_writers(place: str, writers: int, count: int) -> float:
         assert process.stdin
         process.stdin.write("go\n")
         process.stdin.flush()
+    computed = [0, 0]  # nanoseconds
     for process in processes:
+        assert process.stdout
+        client, session = map(int, process.stdout.read().split())
+        computed = [computed[0] + client, computed[1] + session]
         assert process.wait() == 0
     seconds = time.perf_counter() - began
+    client_ms, session_ms = (part / 1e6 / writers / count for part in computed)
     with Store.open(place, read_only=True) as store:
         assert store.head().number == len(store.checkout()) == writers * count
         assert store.verify() == []
-    return writers * count / seconds
+    return writers * count / seconds, client_ms, session_ms
 
 
 def time_call(work: Callable[[], object]) -> float:
@@ -166,12 +186,16 @@ def write_page(measured: dict[str, Any]) -> str:
         "Commits a second of processes that add different bullets to one playbook; none was lost, and all"
         " hashes verify:",
         "",
-        "| writers | median | rounds | of one writer |",
-        "| --- | --- | --- | --- |",
+        "| writers | median | rounds | of one writer | processor: writer | its session | enough for |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in measured["writers"]:
         rounds = ", ".join(f"{rate:.0f}" for rate in row["rates"])
-        lines.append(f"| {row['writers']} | {row['median']:.0f} | {rounds} | {row['median'] / first:.2f} |")
+        ceiling = 1000 * measured["cores"] / (row["client"] + row["session"])
+        lines.append(
+            f"| {row['writers']} | {row['median']:.0f} | {rounds} | {row['median'] / first:.2f}"
+            f" | {row['client']:.2f} ms | {row['session']:.2f} ms | {ceiling:.0f} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,8 @@ import resource
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -151,14 +152,10 @@ class Enough(Exception):
     """Ends a server without learning from what waits."""
 
 
-def run_server(orders: Orders, pipe: Connection, done: Counter, stop: Counter) -> None:
-    """Be a server that stands by: answer the stretches that come by the pipe, until None comes.
-
-    `done` counts requests.
-    """
+@contextmanager
+def open_server(orders: Orders, models: RoleModels, pipe: Connection) -> Iterator[OnlineServer]:
+    """Serve as the orders say, and tell the number of the run by the pipe. At the end what waits stays."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    model = InstantModel(time.perf_counter)
-    models = RoleModels.of(model)
     task = make_task(orders.topics)
     with (
         suppress(Enough),
@@ -166,6 +163,18 @@ def run_server(orders: Orders, pipe: Connection, done: Counter, stop: Counter) -
         serve(task, store, models, OPTIONS) as server,
     ):
         pipe.send(server.run)
+        yield server
+        raise Enough
+
+
+def run_server(orders: Orders, pipe: Connection, done: Counter, stop: Counter) -> None:
+    """Be a server that stands by: answer the stretches that come by the pipe, until None comes.
+
+    `done` counts requests.
+    """
+    model = InstantModel(time.perf_counter)
+    models = RoleModels.of(model)
+    with open_server(orders, models, pipe) as server:
         while (stretch := pipe.recv()) is not None:
             stretch = replace(stretch, began=time.perf_counter())
             served = Served()
@@ -180,7 +189,6 @@ def run_server(orders: Orders, pipe: Connection, done: Counter, stop: Counter) -
             served.count_tokens(before, models.meter.total)
             served.memory = read_memory()
             pipe.send(served)
-        raise Enough
 
 
 def run_learner(orders: Orders, pipe: Connection) -> None:
@@ -188,15 +196,8 @@ def run_learner(orders: Orders, pipe: Connection) -> None:
 
     Whatever comes by the pipe is answered with the processor's seconds so far; None ends it at once.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     models = RoleModels.of(InstantModel(time.perf_counter))
-    task = make_task(orders.topics)
-    with (
-        suppress(Enough),
-        Store.open(orders.place, timeout=TIMEOUT) as store,
-        serve(task, store, models, OPTIONS) as server,
-    ):
-        pipe.send(server.run)
+    with open_server(orders, models, pipe) as server:
         while pipe.recv() is not None:
             if server.ended:
                 server.close()  # raises what ended it
@@ -204,4 +205,3 @@ def run_learner(orders: Orders, pipe: Connection) -> None:
             computed = usage.prompt_tokens - usage.cached_tokens
             tokens = {"computed": computed, "cached": usage.cached_tokens, "written": usage.completion_tokens}
             pipe.send(Learned(read_processor(), read_memory(), usage.calls, **tokens))
-        raise Enough

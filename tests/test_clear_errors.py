@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,46 @@ def test_a_missing_key_says_how_to_set_it(ace: Ace, monkeypatch: pytest.MonkeyPa
     write_task(Path("t"), '{"id": "1", "question": "a?", "answer": "x"}\n')
     done = ace("learn", "t", "--model", "openai/gpt-4.1-mini")
     assert done.code == 2 and "export OPENAI_API_KEY=..." in done.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("learn", "t"),
+        ("online", "t"),
+        ("eval", "t", "--split", "train"),
+        ("memory", "extract", "talk.jsonl", "--playbook", "new.db"),
+        ("mcp", "new.db"),
+    ],
+    ids=lambda command: command[0],
+)
+@pytest.mark.parametrize(
+    "words", [("nobody/nothing",), ("openai/gpt-4.1-mini",), ("local/nothing",)], ids=lambda words: words[0]
+)
+def test_a_model_that_cannot_be_had_leaves_nothing_behind(
+    ace: Ace, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], words: tuple[str]
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    write_task(Path("t"), '{"id": "1", "question": "a?", "answer": "x"}\n')
+    talk = {
+        "id": "c",
+        "user": "ann",
+        "time": "2026-01-02",
+        "messages": [{"role": "user", "content": "I live in Bath."}],
+    }
+    Path("talk.jsonl").write_text(json.dumps(talk))
+    before = sorted(Path().rglob("*"))
+    done = ace(*command, "--model", *words)
+    assert done.code == 2 and words[0].removeprefix("local/") in done.err
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_role_whose_model_cannot_be_had_leaves_nothing_behind(ace: Ace) -> None:
+    write_task(Path("t"), '{"id": "1", "question": "a?", "answer": "x"}\n')
+    done = ace(
+        "learn", "t", "--model", "openai/m", "--api-base", "http://127.0.0.1:1", "--reflector-model", "x"
+    )
+    assert done.code == 2 and "'x'" in done.err and not list(Path().glob("*.db*"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

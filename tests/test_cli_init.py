@@ -432,24 +432,86 @@ def test_questions_are_typed_on_a_terminal(tmp_path: Path) -> None:
     assert [sample.data["answer"] for sample in task.train] == ["Paris", "Madrid"]
 
 
-@pytest.mark.parametrize(
-    ("encoding", "question", "label"),
-    [
-        ("cp1251", "Где мой заказ номер", "доставка"),
-        ("cp1256", "أين طلبي رقم", "شحن"),
-        ("cp932", "注文はどこですか", "配送"),
-        ("gb18030", "请问我的订单现在在哪里", "物流"),
-        ("mac_roman", "Wo ist die größere, grün", "kürzer"),
+# A few rows as people write them, by the encodings that programs in their countries write.
+TABLES = {
+    ("cp1250",): [
+        ("Zásilka nepřišla, i když měla být včera doručena.", "doprava"),
+        ("Účtovali jste mi dvakrát stejnou částku.", "platba"),
+        ("Žádám o výměnu, velikost je příliš malá.", "vrácení"),
+        ("Jak změním heslo ke svému účtu?", "účet"),
     ],
+    ("iso8859-2", "cp1250"): [
+        ("Paczka nie dotarła, choć miała być wczoraj.", "dostawa"),
+        ("Pobraliście tę samą kwotę dwa razy.", "płatność"),
+        ("Urządzenie nie działa, ekran jest ciągle czarny.", "usterka"),
+        ("Rozmiar jest za mały, proszę o wymianę.", "zwrot"),
+    ],
+    ("cp1254", "iso8859-9"): [
+        ("7 numaralı siparişim nerede?", "kargo"),
+        ("Ürünü iade etmek ve paramı geri almak istiyorum.", "iade"),
+        ("Hesabımın şifresini nasıl değiştiririm?", "hesap"),
+    ],
+    ("cp1257",): [
+        ("Siunta neatvyko, nors turėjo būti pristatyta vakar.", "siuntimas"),
+        ("Noriu grąžinti prekę ir atgauti pinigus.", "grąžinimas"),
+        ("Jūs du kartus nuskaičiavote tą pačią sumą.", "mokėjimas"),
+    ],
+    ("cp1251", "koi8-r"): [
+        ("Посылка не пришла, хотя должна была быть вчера.", "доставка"),
+        ("Вы списали одну и ту же сумму дважды.", "оплата"),
+    ],
+    ("cp1253",): [
+        ("Το δέμα δεν έφτασε, αν και έπρεπε να έρθει χθες.", "αποστολή"),
+        ("Πού είναι το δέμα;", "όχι"),
+    ],
+    ("cp1256",): [("أين طلبي رقم سبعة؟", "شحن"), ("أريد إرجاع المنتج واسترداد المال.", "إرجاع")],
+    ("cp932",): [("注文はどこですか", "配送"), ("荷物が届きません", "配送")],
+    ("mac_roman",): [("Größe zu klein bitte umtauschen.", "kürzer"), ("Schön ist es nicht.", "schön")],
+    ("gb18030",): [("请问我的订单现在在哪里", "物流"), ("包裹没有到", "退货")],
+    ("cp1252",): [
+        ("Où est ma commande ? Elle devait être livrée hier.", "livraison"),
+        ("La taille est trop petite, ça coûte 20 € de plus.", "retour"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "rows"), [(encoding, rows) for encodings, rows in TABLES.items() for encoding in encodings]
 )
-def test_a_table_in_another_encoding_is_asked_about_and_not_read_as_nonsense(
-    ace: Ace, encoding: str, question: str, label: str
+def test_a_table_in_the_encoding_of_its_country_is_read(
+    ace: Ace, encoding: str, rows: list[tuple[str, str]]
 ) -> None:
-    rows = [(str(n), f"{question} {n}?", label) for n in range(12)]
-    write_csv(Path("t.csv"), rows, encoding=encoding, header="id;text;queue", sep=";")
-    refused(ace("init", "t.csv"), "t.csv is not UTF-8", f"--encoding {encoding} reads")
-    report(ace("init", "t.csv", "--json", "--encoding", encoding))
-    assert load_task("tasks/t").train[0].data["answer"] == label
+    cells = [(str(n), text.replace(",", ""), label) for n, (text, label) in enumerate(rows)]
+    write_csv(Path("t.csv"), cells, encoding=encoding)
+    note = report(ace("init", "t.csv", "--json", "--test", "0", "--val", "0"))["notes"][0]
+    assert {(s.question, s.data["answer"]) for s in load_task("tasks/t").train} == {c[1:] for c in cells}
+    assert "which reads" in note and "--encoding" in note
+
+
+@pytest.mark.parametrize(
+    "signs",
+    ["25 \u00b0C \u00b1 2", "5 \u00b5m", "\u00a320 \u2013 \u201ccheap\u201d", "caf\u00e9", "Zo\u00eb"],
+)
+def test_a_few_signs_are_no_foreign_language(ace: Ace, signs: str) -> None:
+    rows = [(str(n), f"Is it {signs} in room {n}?", "yes") for n in range(9)]
+    write_csv(Path("t.csv"), rows, encoding="cp1252")
+    report(ace("init", "t.csv", "--json"))
+    assert signs in load_task("tasks/t").train[0].question
+
+
+def test_where_two_encodings_fit_the_user_is_asked(ace: Ace) -> None:
+    rows = [(str(n), text.replace(",", ""), label) for n, (text, label) in enumerate(TABLES["cp1250",])]
+    write_csv(Path("t.csv"), rows, encoding="iso8859-2")
+    asked = ("--encoding cp1250 reads 'nepřiąla'", "--encoding iso8859-2 reads 'nepřišla'")
+    refused(ace("init", "t.csv"), "t.csv is not UTF-8", *asked)
+    report(ace("init", "t.csv", "--json", "--encoding", "iso8859-2", "--test", "0", "--val", "0"))
+    assert any("nepřišla" in sample.question for sample in load_task("tasks/t").train)
+
+
+def test_a_damaged_row_does_not_make_utf8_something_else(ace: Ace) -> None:
+    write_csv(Path("t.csv"), [(str(n), f"Größe {n}?", "für") for n in range(9)])
+    Path("t.csv").write_bytes(Path("t.csv").read_bytes() + b"\n9,Gr\xf6\xdfe,f\xfcr\n")
+    refused(ace("init", "t.csv"), "line 11 is no text in utf-8")
 
 
 @pytest.mark.parametrize(

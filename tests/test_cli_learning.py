@@ -58,6 +58,7 @@ def loop(monkeypatch: pytest.MonkeyPatch, tasks: Path) -> Callable[[Report | Bas
     """Puts a stand-in in the loop's place, and scripted clients in the models'."""
     CLOSED.clear()
     monkeypatch.setattr("ace.llm.connect", lambda name, **_: Scripted([], model=name))
+    monkeypatch.setattr("ace.llm.check_model_name", lambda name, **_: None)
 
     def put(result: Report | BaseException) -> Loop:
         stand_in = Loop(result)

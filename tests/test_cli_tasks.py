@@ -66,3 +66,60 @@ def test_check_lists_problems_between_samples(ace: Ace, tasks: Path) -> None:
     done = ace("tasks", "check", "capitals", "--json")
     assert done.code == 2
     assert len(json.loads(done.out)["problems"]) == 1
+
+
+AGENT = """\
+import json, os, sys
+asked = json.load(sys.stdin)
+if sys.argv[1:] == ["crash"]:
+    sys.exit("no such library")
+if sys.argv[1:] == ["hang"]:
+    import time
+    time.sleep(60)
+print(json.dumps({"answer": f"{asked['question']} {asked['context']!r} {os.environ['WHERE']}"}))
+"""
+
+
+def give_agent(folder: Path, words: str = "", more: str = "") -> None:
+    (folder / "agent.py").write_text(AGENT, encoding="utf-8")
+    solver = f'[solver]\nkind = "command"\ncommand = ["python3", "agent.py"{words}]\n{more}\n'
+    (folder / "task.toml").write_text(f"{TASK}\n{solver}", encoding="utf-8")
+
+
+def test_check_starts_a_command_once(ace: Ace, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHERE", "here")
+    give_agent(tasks / "capitals", more='env = ["WHERE"]')
+    done = ace("tasks", "check", "capitals")
+    assert done.code == 0
+    assert done.out.splitlines()[-1] == "Agent: python3 agent.py answered sample a: France? '' here"
+    trial = json.loads(ace("tasks", "check", "capitals", "--json").out)["agent"]
+    assert trial["attempt"]["answer"] == "France? '' here" and not trial["lacks_model"]
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "problem"),
+    [
+        (', "crash"', "", "it ended with exit code 1: no such library"),
+        (', "hang"', "seconds = 1", "it took more than 1 s and was stopped"),
+        ("", "", "KeyError: 'WHERE'"),
+    ],
+)
+def test_check_says_why_a_command_fails(ace: Ace, tasks: Path, words: str, more: str, problem: str) -> None:
+    give_agent(tasks / "capitals", words, more)
+    done = ace("tasks", "check", "capitals")
+    assert done.code == 2
+    assert "Agent: sample a failed: AgentFailed: python3 agent.py" in done.out and problem in done.out
+
+
+def test_check_says_that_a_command_had_no_model(ace: Ace, tasks: Path) -> None:
+    give_agent(tasks / "capitals", more='env = ["ACE_MODEL_URL"]')
+    done = ace("tasks", "check", "capitals")
+    assert done.code == 0 and "It was offered no model" in done.out
+
+
+def test_check_says_that_a_class_was_not_tried(ace: Ace, tasks: Path) -> None:
+    mine = "class Mine:\n    def solve(self, sample, context, workspace, draw):\n        raise LookupError\n"
+    (tasks / "capitals" / "mine.py").write_text(mine, encoding="utf-8")
+    (tasks / "capitals" / "task.toml").write_text(f'{TASK}\n[solver]\nkind = "mine:Mine"\n', encoding="utf-8")
+    done = ace("tasks", "check", "capitals")
+    assert done.code == 0 and "The agent was not tried" in done.out

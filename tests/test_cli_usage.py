@@ -162,3 +162,18 @@ def test_an_address_is_for_models_of_its_provider_only() -> None:
     options = LearnOptions(task=None, model="hosted_vllm/m", api_base="http://gpu:8000/v1")
     assert address(options, "hosted_vllm/other") == "http://gpu:8000/v1"
     assert address(options, "anthropic/claude-sonnet-4-5") is None
+
+
+@pytest.mark.parametrize("command", [["mcp"], ["ui"], ["doctor"], ["watch"]])
+def test_a_playbook_is_named_as_a_word_or_by_the_option_that_others_have(
+    ace: Ace, command: list[str]
+) -> None:
+    for package in {"mcp": ["mcp"], "ui": ["starlette", "uvicorn"]}.get(command[0], []):
+        pytest.importorskip(package)
+    as_word, by_option = ace(*command, "nowhere"), ace(*command, "--playbook", "nowhere")
+    for done in (as_word, by_option):
+        assert done.code and "nowhere" in done.out + done.err, done
+    if command != ["ui"]:  # it shows several
+        both = ace(*command, "nowhere", "--playbook", "other.db")
+        assert both.code == 2 and "Two playbooks are named" in both.err
+    assert not list(Path().iterdir())

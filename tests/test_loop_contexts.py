@@ -85,13 +85,13 @@ def test_a_source_that_fails_is_a_wrong_answer_with_its_reason(tmp_path: Path) -
 
 
 def test_a_judge_that_fails_is_told_of(tmp_path: Path) -> None:
-    failing = ace.define_task("colours", ROWS[:3], lambda sample, answer: 7)
+    failing = ace.define_task("colours", ROWS[:2], lambda sample, answer: 7)
     with Store.open(tmp_path / "p.db", create=True) as store:
         report = ace.evaluate(failing, store, ScriptedClient(lambda _: "x"), split="train")
-    assert report.after and (report.after.correct, report.after.total) == (0, 3)
+    assert report.after and (report.after.correct, report.after.total) == (0, 2)
     (note,) = report.notes
     assert note.startswith(
-        "3 answers failed, the first at sample red: the judge failed: ValueError: it returned 7"
+        "2 answers failed, the first at sample red: the judge failed: ValueError: it returned 7"
     )
     with pytest.raises(TaskError, match=r"judge.*Expected a function, found 'right'"):
         ace.define_task("colours", ROWS, "right")  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from ace.task import FeedbackKind, TaskContext, load_task
 from tests import doomed_server, orders
 from tests.desk import FOLDER, lookup, whole
 from tests.pace import patience
-from tests.world import COLOURS, LESSON, SECRET, reflect, says, team, world
+from tests.world import COLOURS, LESSON, SECRET, gated, reflect, says, team, world
 
 OPTIONS = Settings(workers=1, batch_size=1)
 
@@ -43,19 +43,6 @@ def store(path: Path) -> Iterator[Store]:
 def wait_for(true: Callable[[], Any]) -> None:
     while not true():  # the limit of the test ends it
         time.sleep(0.01)
-
-
-def gated(gate: Event, asked: Event | None = None) -> RoleModels:
-    """A reflector that thinks until the gate is opened."""
-
-    def slow(request: Request) -> str:
-        if request.role is Role.REFLECTOR:
-            if asked:
-                asked.set()
-            assert gate.wait(patience(30))
-        return says(request)
-
-    return RoleModels.of(ScriptedClient(slow))
 
 
 def lines(playbook: Playbook) -> set[str]:

@@ -1,17 +1,35 @@
-"""When a run gives up: a model that is out of reach ends it, a request that is refused does not."""
+"""When a run gives up: a model or judge that is out of reach ends it, a request that is refused does not."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ace.errors import ModelError, ModelUnavailable
+from ace.errors import JudgeFailed, ModelError, ModelUnavailable
 from ace.llm import Request, Role, RoleModels, ScriptedClient
 from ace.loop import learn, online
 from ace.settings import Settings
 from ace.store import Store
-from tests.world import colour_of, says, world
+from ace.task import Sample, Task
+from ace.task.environments.judge import JudgeEnvironment
+from tests.world import colour_of, judge, says, world
+
+NO_KEY = RuntimeError("The grader has no key.")
+
+
+def judged(*colours: str, error: Exception = NO_KEY) -> Task:
+    """Return the task with a judge that fails for some colours."""
+    task = world()
+
+    def fail(sample: Sample, answer: str) -> bool:
+        if any(colour in sample.question for colour in colours):
+            raise error
+        return judge(sample, answer)
+
+    return replace(task, environment=JudgeEnvironment(fail))
+
 
 OPTIONS = Settings(workers=1, batch_size=1, validate=False)
 
@@ -71,3 +89,42 @@ def test_one_that_was_never_there_ends_it(store: Store, error: Exception, passed
     with pytest.raises(ModelUnavailable, match="No attempt got an answer"):
         online(world(), store, failing(error, ""), OPTIONS)
     assert len(store.steps(1)) == passed_over
+
+
+GONE = ("white", "pink", "brown", "grey", "gold", "teal")
+
+
+def wrapped() -> Exception:
+    """Return an error as a client of an API raises it: with the system's own behind it."""
+    error = RuntimeError("Connection error.")
+    error.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    return error
+
+
+@pytest.mark.parametrize("size", [1, 20])
+def test_a_judge_that_always_fails_ends_it(store: Store, size: int) -> None:
+    with pytest.raises(JudgeFailed, match=r"No answer could be scored. The first: .*has no key"):
+        online(judged(""), store, RoleModels.of(ScriptedClient(says)), replace(OPTIONS, batch_size=size))
+    assert len(store.steps(1)) == (2 if size == 1 else 0)
+    assert store.runs()[-1].status == "failed"
+
+
+def test_answers_that_a_judge_fails_at_never_end_a_run(store: Store) -> None:
+    report = online(judged(*GONE), store, RoleModels.of(ScriptedClient(says)), OPTIONS)
+    assert report.after and report.after.total == 10 and any("has no key" in note for note in report.notes)
+
+
+def test_a_judge_that_goes_away_ends_it(store: Store) -> None:
+    with pytest.raises(JudgeFailed, match="Connection error"):
+        online(judged(*GONE, error=wrapped()), store, RoleModels.of(ScriptedClient(says)), OPTIONS)
+    assert len(store.steps(1)) == 6
+    with pytest.raises(JudgeFailed):
+        online(
+            judged(*GONE, error=wrapped()), store, RoleModels.of(ScriptedClient(says)), OPTIONS, resume=True
+        )
+
+
+def test_a_single_score_that_is_out_of_reach_is_passed_over(store: Store) -> None:
+    task = judged("red", "grey", error=wrapped())
+    report = online(task, store, RoleModels.of(ScriptedClient(says)), OPTIONS)
+    assert report.after and report.after.total == 10

@@ -15,7 +15,7 @@ import pytest
 
 import ace
 from ace.errors import CapReached, LeadLost, StoreBusy, StoreUnreachable
-from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
+from ace.llm import Caps, RoleModels
 from ace.loop import background_learner, serve
 from ace.loop.election import Seat, lead_in_turn
 from ace.loop.run_watch import RunWatch
@@ -26,7 +26,7 @@ from ace.store.store_database import parse_place
 from tests.fleet import OPTIONS, Member, list_learned, wait_until
 from tests.pace import patience
 from tests.postgres_server import PostgresServer, as_anybody, shared_server
-from tests.world import COLOURS, LESSON, SECRET, client, says, team, world
+from tests.world import COLOURS, LESSON, SECRET, client, gated, team, world
 
 TASK = world().name
 
@@ -103,16 +103,10 @@ def test_a_learner_whose_connection_was_lost_commits_nothing_beside_the_next(
     """It loses it while it thinks. The other one learns from the same feedback, and the first stands by."""
     gate, asked = Event(), Event()
 
-    def slow(request: Request) -> str:
-        if request.role is Role.REFLECTOR and not gate.is_set():
-            asked.set()
-            assert gate.wait(patience(60))
-        return says(request)
-
     with (
         Store.open(address) as one,
         Store.open(address) as two,
-        serve(world(), one, RoleModels.of(ScriptedClient(slow)), OPTIONS) as first,
+        serve(world(), one, gated(gate, asked), OPTIONS) as first,
     ):
         first.feedback(first.answer("Which number has red?").episode, right=False, expected=SECRET["red"])
         assert asked.wait(patience(30))
@@ -149,16 +143,10 @@ def test_answers_belong_to_the_run_of_their_own_again_when_the_lead_is_lost(addr
     """So do their calls of models. The process stood by, led, and stands by again."""
     gate, asked = Event(), Event()
 
-    def slow(request: Request) -> str:
-        if request.role is Role.REFLECTOR and not gate.is_set():
-            asked.set()
-            assert gate.wait(patience(60))
-        return says(request)
-
     with ExitStack() as stack:
         one, two, three = (stack.enter_context(Store.open(address)) for _ in range(3))
         with serve(world(), one, team(), OPTIONS):
-            second = stack.enter_context(serve(world(), two, RoleModels.of(ScriptedClient(slow)), OPTIONS))
+            second = stack.enter_context(serve(world(), two, gated(gate, asked), OPTIONS))
             own = second.run
         wait_until(lambda: second.leads and second.run != own)
         red = second.answer("Which number has red?")

@@ -6,21 +6,29 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 import ace
 from ace.errors import LeadLost, ModelNameError, ModelUnavailable, StoreBusy, StoreUnreachable
-from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
-from ace.loop import OnlineServer, comeback, serve
+from ace.llm import Caps, Client, Message, Request, Role, RoleModels, ScriptedClient
+from ace.llm.endpoint import Endpoint
+from ace.llm.meter import mark_calls
+from ace.loop import OnlineServer, background_learner, comeback, serve
+from ace.loop import progress as run_progress
+from ace.loop.run import RunParts
 from ace.loop.run_watch import RunWatch
 from ace.playbook import Vote
 from ace.runs.records import Reason
 from ace.store import Store, file_lead, lead_signs
 from ace.store.postgres import server_lead, server_session, server_signs
+from ace.task.types import Solving, Task
 from tests.fleet import OPTIONS, Member, list_learned, wait_until
+from tests.pace import patience
 from tests.postgres_server import shared_server
 from tests.world import LESSON, SECRET, colour_of, says, team, world
 
@@ -199,6 +207,69 @@ def test_who_was_stopped_itself_does_not_count_what_it_missed(monkeypatch: pytes
     monkeypatch.setattr(lead_signs.time, "monotonic", lambda: next(clock))
     counter = lead_signs.SilenceCounter()
     assert [counter.look(stamp) for stamp in ("a", "a", "a", "b")] == [0.0, 1.0, 3.0, 0.0]
+
+
+def test_a_learner_that_waits_for_ever_loses_the_lead_although_its_process_answers(
+    place: Path | str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it wakes up with is not written: another one has learned from the feedback meanwhile."""
+    monkeypatch.setattr(lead_signs, "EVERY", 0.2)
+    monkeypatch.setattr(file_lead, "SILENCE", 2.0)
+    monkeypatch.setattr(server_lead, "_MILLISECONDS", "2000")
+    monkeypatch.setattr(background_learner, "bound_wait", lambda parts: 3.0)
+    asked, wakes = Event(), Event()
+
+    def think(request: Request) -> str:
+        if request.role is Role.REFLECTOR:
+            asked.set()
+            wakes.wait(patience(60))
+        return says(request)
+
+    with Store.open(place) as one, Store.open(place) as two:
+        models = RoleModels.of(ScriptedClient(think))
+        with serve(world(), one, models, OPTIONS) as first, serve(world(), two, team(), OPTIONS) as second:
+            judge(first, "red")
+            wait_until(asked.is_set)
+
+            def is_taken_over() -> bool:
+                assert first.answer("Which number has blue?").error == ""  # which says nothing of its learner
+                return second.leads and not second.behind
+
+            wait_until(is_taken_over)
+            assert not first.leads and list_learned(one) == [1]
+            assert "has waited for one thing" in caplog.text
+            wakes.set()
+            wait_until(lambda: "learns no longer" in caplog.text)
+            judge(first, "green")
+            wait_until(lambda: not second.behind)
+            assert second.leads and list_learned(one) == [1, 2] and one.verify() == []
+
+
+def test_a_learner_may_wait_for_twice_as_long_as_anything_it_waits_for_may_take(tmp_path: Path) -> None:
+    def bound(task: Task, client: Client) -> float:
+        with Store.open(tmp_path / "p.db") as store:
+            models = RoleModels.of(client)
+            parts = RunParts(
+                task=task, store=store, models=models, settings=OPTIONS, progress=run_progress.silent
+            )
+            return background_learner.bound_wait(parts)
+
+    slow = Endpoint("slow", timeout=7_200.0)
+    patient = replace(world(), solver=Solving(seconds=3_600.0))
+    assert bound(world(), ScriptedClient(says)) == 1_800.0
+    assert bound(patient, ScriptedClient(says)) == 7_200.0
+    assert bound(patient, slow) == 2 * (7_200.0 + slow.retry.most_seconds + slow.retry.max_wait)
+
+
+def test_every_request_of_a_learner_shows_that_it_gets_on_and_no_answer_does() -> None:
+    models, beats = team(), list[str]()
+    models.meter.on_progress = lambda: beats.append("beat")
+    request = Request(role=Role.GENERATOR, messages=(Message("user", "Which number has red?"),))
+    models.reflector.complete(request)
+    assert len(beats) == 2  # it begins and ends
+    with mark_calls("red", answers=True), mark_calls("part"):
+        models.generator.complete(request)
+    assert len(beats) == 2
 
 
 # A learner that fails

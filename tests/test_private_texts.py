@@ -113,11 +113,6 @@ def test_the_last_look_drops_it_whatever_proposes_it() -> None:
     assert guard_delta(delta, Playbook(), [f"Delivery address: {ADDRESS}"]) == (delta[-1],)
 
 
-def test_a_secret_in_a_lesson_is_hidden() -> None:
-    (add,) = guard_delta((Add("x", "s", "Log in with password=hunter2x first."),), Playbook())
-    assert isinstance(add, Add) and "hunter2x" not in add.content
-
-
 @pytest.mark.parametrize(
     ("lesson", "private", "holds"),
     [

@@ -45,6 +45,18 @@ SECRETS = {
     "My IBAN is DE89 3704 0044 0532 0130 00 and I wait": "DE89 3704 0044 0532 0130 00",
     "gb29nwbk60161331926819": "gb29nwbk60161331926819",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n": "MIIE",
+    "Password: swordfish for the shop": "swordfish",
+    "Password: correct horse battery staple": "correct horse battery staple",
+    "Passphrase: the quick brown fox jumps": "quick brown fox",
+    "password: swordfish": "swordfish",
+    "password: ask": "ask",
+    "password=ask the user": "ask",
+    "Password: hunter2, ask the user for it": "hunter2",
+    "API key: ask the user; password: swordfish": "swordfish",
+    "Password: use swordfish=1 for it": "use",
+    'password: "ask the user"': "ask the user",
+    "My password is swordfish and it is never changed.": "swordfish",
+    "Token: qWeRtYuIoP is for the shop": "qWeRtYuIoP",
 }
 ORDINARY = (
     "primary key: customer_id",
@@ -75,6 +87,29 @@ ORDINARY = (
     "http://localhost:8000/v1 refused",
     "GET https://host/v1?page=2",
 )
+STAND_INS = (
+    "export OPENAI_API_KEY=...",
+    "password: ****",
+    "api_key=$KEY",
+    "export TOKEN=${API_TOKEN}",
+    "password: \u2026",
+)
+INSTRUCTIONS = (  # plain words that go on as a sentence
+    "Password: ask the user for it",
+    "API key: never print it",
+    "API key: Never expose it, whoever asks.",
+    "Client secret: keep it in the vault and out of logs",
+    "- **Access token**: read from the environment.",
+    "Forgotten password: send a link to the address on file",
+    "Passwords: don't repeat them.",
+    "PIN: must have four digits",
+    "Secret: stored by the platform team",
+    "Credentials: your own, never those of a colleague",
+    "Auth token: expires after an hour, renew it",
+    "The password is to be asked for.",
+    "API key: ask user",
+    "Private key: fetch the one of the stage",
+)
 
 
 @pytest.mark.parametrize("text", SECRETS)
@@ -84,7 +119,7 @@ def test_secrets_are_found_and_hidden(text: str) -> None:
     assert SECRET_MARK in hide(text)
 
 
-@pytest.mark.parametrize("text", ORDINARY)
+@pytest.mark.parametrize("text", ORDINARY + STAND_INS + INSTRUCTIONS)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert hide(text) == text
 

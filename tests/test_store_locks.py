@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -54,6 +57,36 @@ def test_a_commit_that_has_to_wait_too_long_says_for_which_file(file: Path) -> N
             with pytest.raises(StoreBusy, match=re.escape(f"{file} is locked by another process")):
                 store.commit((Vote("a", 1),), author="a", reason="r")
         assert store.head().number == 1
+
+
+STOPPED = """
+import os, signal, sys
+from ace.playbook import Add
+from ace.store import Store, rebase
+look = rebase.rebase_delta
+def stop(*seen):
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return look(*seen)
+with Store.open(sys.argv[1]) as store:
+    rebase.rebase_delta = stop
+    store.commit((Add("b", "notes", "text"),), author="b", reason="r")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing stops a process there")
+def test_a_process_that_is_stopped_inside_a_commit_keeps_writers_out_until_it_is_ended(file: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", STOPPED, str(file)])
+    os.waitpid(process.pid, os.WUNTRACED)
+    try:
+        with Store.open(file, read_only=True) as reader, pytest.raises(StoreBusy):
+            assert reader.head().number == 1
+            Store.open(file, timeout=0.1)
+    finally:
+        process.kill()
+        process.wait()
+    with Store.open(file) as store:
+        store.commit((Vote("a", 1),), author="a", reason="r")
+        assert "b" not in store.checkout().bullets and store.verify() == []
 
 
 def test_a_writer_waits_for_its_turn(file: Path) -> None:

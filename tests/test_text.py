@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -20,6 +22,7 @@ from ace.text import (
     stop_words,
     word_list,
 )
+from ace.text.plain_file import name_faults
 from ace.text.word_lists import CLOSED_CLASSES
 from tests.strategies import texts
 
@@ -134,3 +137,9 @@ def test_words_and_sentences_are_parts_of_their_text(text: str) -> None:
     for word in split_words(text, keep_case=True):
         assert word in text.replace("\u2019", "'")
         assert isinstance(stem_word(word), str)
+
+
+def test_a_fault_without_a_name_gets_that_of_the_file() -> None:
+    """As that of a full disk, which the system reports for no file."""
+    with pytest.raises(OSError, match=r"No space left on device: 'notes\.md'"), name_faults(Path("notes.md")):
+        raise OSError(errno.ENOSPC, "No space left on device")

@@ -10,8 +10,9 @@ import pytest
 from ace.errors import WorkspaceFailed
 from ace.task import ToolCall
 from ace.task.environments.worlds.check_call import find_problem
-from ace.task.environments.worlds.world_process import WorldProcess
+from ace.task.environments.worlds.world_process import WorldPool, WorldProcess
 from ace.task.workspace import ToolSpec
+from tests.pace import patience
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,32 @@ def test_an_answer_that_is_no_object_ends_the_process(
     with pytest.raises(WorkspaceFailed, match="The process of the world gave"):
         process.ask("start", 60)
     assert process.process.returncode is not None
+
+
+TINY = """\
+from ace.task.environments.worlds.serve_world import serve
+
+class World:
+    def start(self, size):
+        if size < 1:
+            raise ValueError("no room")
+        return 2 * size
+
+if __name__ == "__main__":
+    serve(World, ["start"])
+"""
+
+
+def test_a_world_that_does_not_begin_leaves_its_place_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny_world.py").write_text(TINY, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    pool = WorldPool("tiny_world", 1)
+    for _ in range(2):
+        with pytest.raises(WorkspaceFailed, match="no room"):
+            pool.begin(patience(20), size=0)
+    process, answer = pool.begin(patience(20), size=3)
+    assert answer == 6
+    pool.give_back(process)
+    pool.close()

@@ -12,10 +12,12 @@ import re
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
+from threading import Event
 
-from ace.llm import Caps, Request, RoleModels
+from ace.llm import Caps, Request, Role, RoleModels, ScriptedClient
 from ace.task import Sample, Task, define_task
 from ace.testing import World
+from tests.pace import patience
 
 COLOURS = ("red", "green", "blue", "black", "white", "pink", "brown", "grey", "gold", "teal")
 SECRET = {colour: str(70_002 + 14 * place) for place, colour in enumerate(COLOURS)}
@@ -94,6 +96,19 @@ def says(request: Request, wrong: Collection[str] = ()) -> str:
 def reflect(request: Request, *lessons: str) -> str:
     """What a reflector replies that proposes these lessons, in the form that it is asked for."""
     return World(lessons=lambda _: lessons).ask(request).text
+
+
+def gated(gate: Event, asked: Event | None = None) -> RoleModels:
+    """Return a team whose reflector thinks until the gate is opened; `asked` is set when it begins to."""
+
+    def slow(request: Request) -> str:
+        if request.role is Role.REFLECTOR and not gate.is_set():
+            if asked:
+                asked.set()
+            assert gate.wait(patience(60))
+        return says(request)
+
+    return RoleModels.of(ScriptedClient(slow))
 
 
 def team(wrong: Collection[str] = (), caps: Caps | None = None) -> RoleModels:

@@ -12,7 +12,7 @@ import typer
 from ace.cli.completion import complete_model
 from ace.cli.options import ApiBase, Json
 from ace.cli.output import emit
-from ace.cli.playbook_places import CheckedPlaybook
+from ace.cli.playbook_places import CheckedPlaybook, SamePlaybook, choose_word
 
 if TYPE_CHECKING:
     from ace.cli.doctor.finding import Finding
@@ -37,7 +37,8 @@ Extras = Annotated[
 
 
 def doctor(
-    playbook: CheckedPlaybook = None,
+    place: CheckedPlaybook = None,
+    playbook: SamePlaybook = None,
     model: Models = None,
     api_base: ApiBase = None,
     extra: Extras = None,
@@ -53,7 +54,7 @@ def doctor(
     from ace.cli.doctor.finding import Health
     from ace.llm.local.weights import cache_folder
 
-    folder = Path()
+    folder, playbook = Path(), choose_word(place, playbook)
     if isinstance(playbook, Path) and playbook.parent.is_dir():
         folder = playbook.parent
     findings = [

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from ace.errors import InputError
-from ace.text.plain_file import decode_text, find_obstacle
+from ace.text.plain_file import decode_text, find_obstacle, name_faults
 
 
 def read_text(file: Path, *, exact: bool = False, errors: str = "strict") -> str:
@@ -72,20 +72,15 @@ def write_text(file: Path, text: str) -> None:
         mask = os.umask(0)
         os.umask(mask)
         mode = 0o666 & ~mask
-    try:
+    with name_faults(file):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".ace-")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(file)) from error
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(text.encode())
-            out.flush()
-            os.fsync(out.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(target)
-    except OSError as error:  # a full disk does not say for which file
-        Path(name).unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(file)) from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(text.encode())
+                out.flush()
+                os.fsync(out.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -122,7 +122,7 @@ def extract(
 
     A line: {"id", "user", "session", "time", "messages": [{"role", "content"}]}.
     """
-    from ace.llm import connect
+    from ace.llm import check_model_name, connect
     from ace.loop.remember import remember
     from ace.runs.run_text import align_columns, format_count
 
@@ -131,6 +131,7 @@ def extract(
         emit(json, {"kept": 0, "proposals": []}, f"{file}: nothing in it")
         return
     proposals: list[MemoryProposal] = []
+    check_model_name(model, api_base=api_base)  # before a playbook is made for nothing
     with _open_store(playbook) as store, progress() as show, connect(model, api_base=api_base) as client:
         for number, conversation in enumerate(conversations):
             show("conversations", number, len(conversations))

@@ -35,6 +35,7 @@ def refuse_password(place: Place | None, where: str) -> None:
 
 if TYPE_CHECKING:
     PlaybookFile = Place | None
+    SamePlaybook = Place | None
     TaskPlaybook = Place | None
     ShownPlaybook = Place | None
     ServedPlaybook = Place | None
@@ -45,25 +46,21 @@ if TYPE_CHECKING:
     TracesFile = Place | None
     OtherPlaybook = Place
 else:  # typer takes no union of types, and needs none where a function reads the word
-    PlaybookFile = Annotated[
-        Any,
-        typer.Option(
+
+    def _take_playbook(about: str) -> Any:
+        """Return the type of the option --playbook, with what its help says."""
+        option = typer.Option(
             "--playbook",
             metavar="FILE|URL",
-            help="[default: the only .db file here]",
+            help=about,
             parser=read_place,
             autocompletion=complete_playbook,
-        ),
-    ]
-    TaskPlaybook = Annotated[
-        Any,
-        typer.Option(
-            metavar="FILE|URL",
-            help="Made if missing.  [default: the task's name + .db]",
-            parser=read_place,
-            autocompletion=complete_playbook,
-        ),
-    ]
+        )
+        return Annotated[Any, option]
+
+    PlaybookFile = _take_playbook("[default: the only .db file here]")
+    SamePlaybook = _take_playbook("The same as PLAYBOOK.")
+    TaskPlaybook = _take_playbook("Made if missing.  [default: the task's name + .db]")
     ShownPlaybook = Annotated[
         Any,
         typer.Option(
@@ -129,6 +126,16 @@ def list_playbooks_here() -> list[Path]:
     from ace.servers.books import NO_PLAYBOOKS
 
     return sorted(file for file in Path().glob("*.db") if not file.name.endswith(NO_PLAYBOOKS))
+
+
+def choose_word(word: Place | None, option: Place | None) -> Place | None:
+    """Return the playbook that a command is given, as a word or by --playbook; None where it is neither.
+
+    Raises InputError where it is both.
+    """
+    if word and option:
+        raise InputError("Two playbooks are named.", hint="Leave out --playbook, or the one before it.")
+    return word or option
 
 
 def playbook_file(path: Place | None) -> Place:

@@ -42,6 +42,7 @@ class Interrupted(AceError):
 @contextmanager
 def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show]]:
     """Open what a run needs; check everything before a model is started, because that takes a while."""
+    from ace.llm import check_model_name
     from ace.loop import find_method
     from ace.loop.domains import name_branch, open_domain
     from ace.store import Store
@@ -58,6 +59,9 @@ def session(options: RunOptions) -> Iterator[tuple[Task, Store, RoleModels, Show
     if getattr(options, "resume", False) and isinstance(path, Path) and not path.exists():
         hint = "Start a run without --resume, or say with --playbook where it is."
         raise InputError(f"There is no playbook {path}, and so no run to resume.", hint=hint)
+    for role in ("generator", "reflector", "curator"):  # before a playbook is made for nothing
+        model = _name_model(options, role)
+        check_model_name(model, api_base=address(options, model))
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(path, branch=options.branch))
         if options.domain and options.command is Command.EVAL:
@@ -126,8 +130,8 @@ def connect_roles(options: NamesModels, stack: ExitStack, show: Show) -> RoleMod
         return stack.enter_context(client)
 
     def connect_role(role: str) -> Client:
-        """Connect the role's own model, or else the one for all roles."""
-        return connect_once(getattr(options, f"{role}_model", None) or options.model)
+        """Connect the model of a role."""
+        return connect_once(_name_model(options, role))
 
     caps = Caps()
     if isinstance(options, RunOptions):
@@ -141,6 +145,11 @@ def connect_roles(options: NamesModels, stack: ExitStack, show: Show) -> RoleMod
     return RoleModels.of(
         generator, reflector=connect_role("reflector"), curator=connect_role("curator"), caps=caps
     )
+
+
+def _name_model(options: NamesModels, role: str) -> str:
+    """Return the name of a role's own model, or else of the one for all roles."""
+    return getattr(options, f"{role}_model", None) or options.model
 
 
 def address(options: NamesModels, name: str) -> str | None:

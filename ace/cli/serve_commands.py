@@ -18,7 +18,14 @@ import typer
 
 from ace.cli.options import AllowedHosts, Json, OnlineOptions, Port, Trust, load_folder
 from ace.cli.output import emit, emit_line, note
-from ace.cli.playbook_places import PlaybookFile, ServedPlaybook, ShownPlaybooks, playbook_file
+from ace.cli.playbook_places import (
+    PlaybookFile,
+    SamePlaybook,
+    ServedPlaybook,
+    ShownPlaybooks,
+    choose_word,
+    playbook_file,
+)
 from ace.cli.run_session import render_close
 from ace.errors import CapReached, InputError, UnknownVersion
 
@@ -79,6 +86,7 @@ def feedback(
 
 def serve_mcp(
     place: ServedPlaybook = None,
+    playbook: SamePlaybook = None,
     http: Annotated[bool, typer.Option("--http", help="Serve streamable HTTP instead of stdio.")] = False,
     host: Host = "127.0.0.1",
     port: Port = 8765,
@@ -110,7 +118,8 @@ def serve_mcp(
     token = os.environ.get(TOKEN_VARIABLE, "")
     listen = HttpPlace(host=host, port=port, names=tuple(allow_host or ()), token=token) if http else None
     folder = load_folder(task, trust=trust) if task else None
-    with open_desk(playbook_file(place), budget=budget, name=name, task=folder, model=model) as desk:
+    place = playbook_file(choose_word(place, playbook))
+    with open_desk(place, budget=budget, name=name, task=folder, model=model) as desk:
         server = make_server(desk)
         if listen is None:
             serve_stdio(server)
@@ -120,6 +129,7 @@ def serve_mcp(
 
 def show_pages(
     playbooks: ShownPlaybooks = None,
+    playbook: SamePlaybook = None,
     host: Host = "127.0.0.1",
     port: Port = 8766,
     allow_host: AllowedHosts = None,
@@ -142,7 +152,8 @@ def show_pages(
     token = os.environ.get(TOKEN_VARIABLE, "")
     names = tuple(allow_host or ())
     place = HttpPlace(host=host, port=port, names=names, token=token, variable=TOKEN_VARIABLE)
-    books = Books(playbooks or [playbook_file(None)])
+    named = [*(playbooks or ()), *((playbook,) if playbook else ())]
+    books = Books(named or [playbook_file(None)])
     serve_review(books, place, lambda address: note(f"ace: open {address} in a browser; Ctrl-C ends it"))
 
 

@@ -14,6 +14,7 @@ from ace.cli.output import emit, note
 from ace.errors import TaskError
 
 if TYPE_CHECKING:
+    from ace.agent.command_check import CommandTrial
     from ace.task import Task
 
 SPLITS = ("train", "val", "test")
@@ -112,7 +113,12 @@ def add(
 
 
 def check(task: TaskFolder, trust: Trust = False, json: Json = False) -> None:
-    """Load a task and score every gold answer, and doing nothing, so that learning meets no bad row."""
+    """Load a task and score every gold answer, and doing nothing, so that learning meets no bad row.
+
+    Where the task's agent is a command, it is started once, on the first sample, with the time and the memory
+    of a run.
+    """
+    from ace.agent.command_check import try_command
     from ace.task import check_task
     from ace.task.gold_check import check_gold
     from ace.task.samples import find_contradictions
@@ -131,14 +137,37 @@ def check(task: TaskFolder, trust: Trust = False, json: Json = False) -> None:
         lines += [f"  {name}: {reason}" for name, reason in wrong.items()]
         lines.append(f"Doing nothing: {sum(idle.values()):g} of {len(rows)}.")
         lines += [f"  {name}: {score:g}" for name, score in idle.items()]
+    trial = try_command(loaded) if not problems else None
+    if trial is not None:
+        lines.append(_describe_trial(trial))
+    elif loaded.solver.kind == "class":
+        lines.append("The agent was not tried: it is made with the model of a run.")
     gold = {"rows": len(rows), "right": len(rows) - len(wrong), "wrong": wrong}
     emit(
         json,
-        summary | {"problems": problems, "notes": notes, "gold": gold, "nothing": idle},
+        summary
+        | {
+            "problems": problems,
+            "notes": notes,
+            "gold": gold,
+            "nothing": idle,
+            "agent": asdict(trial) if trial is not None else None,
+        },
         "\n".join(lines),
     )
-    if problems or wrong:
+    if problems or wrong or (trial is not None and trial.attempt.error and not trial.lacks_model):
         raise typer.Exit(TaskError.exit_code)
+
+
+def _describe_trial(trial: CommandTrial) -> str:
+    """Return what came of starting the task's own command once, for a person."""
+    attempt = trial.attempt
+    if not attempt.error:
+        return f"Agent: {trial.command} answered sample {attempt.sample_id}: {attempt.answer:.200}"
+    text = f"Agent: sample {attempt.sample_id} failed: {attempt.error}"
+    if trial.lacks_model:
+        text = f"{text}\n  It was offered no model, as a run does; set ACE_MODEL_URL to try it with one."
+    return text
 
 
 def _summarize(task: Task) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import typer
 
 from ace.cli.completion import complete_watched
 from ace.cli.output import emit, emit_line, note
-from ace.cli.playbook_places import PlaybookFile, playbook_file, read_place
+from ace.cli.playbook_places import PlaybookFile, choose_word, playbook_file, read_place
 from ace.cli.progress import progress
-from ace.errors import CapReached, InputError, StoreBusy, UnknownVersion
+from ace.errors import CapReached, StoreBusy, UnknownVersion
 
 if TYPE_CHECKING:
     from ace.loop.run_watch import RunLook
@@ -59,9 +59,7 @@ def watch(
 
     number = int(target) if target.isdecimal() else None
     if target and number is None:
-        if playbook:
-            raise InputError("Two playbooks are named.", hint="Give a run's number beside --playbook.")
-        playbook = read_place(target)
+        playbook = choose_word(read_place(target), playbook)
     with Store.open(playbook_file(playbook), create=False, read_only=True) as store:
         if number is None:
             number = _choose_run(store)

@@ -43,7 +43,7 @@ from ace.llm.client import (
     ToolSpec,
     Usage,
 )
-from ace.llm.connect import DEFAULT_MODEL, LocalModel, connect, list_models, pull
+from ace.llm.connect import DEFAULT_MODEL, LocalModel, check_model_name, connect, list_models, pull
 from ace.llm.embedding import DEFAULT_EMBEDDER, Embedder, connect_embedder
 from ace.llm.endpoint import Endpoint
 from ace.llm.meter import Caps, Meter
@@ -80,6 +80,7 @@ __all__ = [
     "Topic",
     "Usage",
     "check",
+    "check_model_name",
     "connect",
     "connect_embedder",
     "list_models",

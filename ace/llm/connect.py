@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from ace.errors import WeightsError
+from ace.errors import InputError, WeightsError
 from ace.llm.endpoint import Endpoint
 from ace.llm.local import weights
 from ace.llm.local.fetch import Progress, silent
@@ -42,14 +43,31 @@ def connect(
     Raises ModelNameError at once for a name that nobody serves or a missing key, WeightsError where there
     are no weights, InputError where xllamacpp is not installed, ModelError where the server does not start.
     """
+    key = check_model_name(name, api_base=api_base, api_key=api_key)
     if not name.startswith(LOCAL):
-        key = check_name(name, api_base=api_base, api_key=api_key)
         return Endpoint(name, api_base=api_base, api_key=key, retry=retry or Retry())
     entry = weights.find(name.removeprefix(LOCAL))
     path = weights.ensure(entry, progress) if fetch else weights.find_verified(entry)
     if path is None:
         raise WeightsError(f"The weights of {name} are not here.", hint=f"Fetch them: ace models pull {name}")
     return connect_local(entry.name, path, slots=slots, context=context)
+
+
+def check_model_name(name: str, *, api_base: str | None = None, api_key: str | None = None) -> str | None:
+    """Return the key to call a model with; None where there is none, or litellm finds it.
+
+    Nothing is started or asked. Raises as `connect` does, as far as that can be known beforehand: before
+    anything is made for a run that cannot be.
+    """
+    if not name.startswith(LOCAL):
+        return check_name(name, api_base=api_base, api_key=api_key)
+    weights.find(name.removeprefix(LOCAL))
+    if find_spec("xllamacpp") is None:
+        raise InputError(
+            "Local models need xllamacpp, which is not installed.",
+            hint="Install it: pip install 'ace-engine[local]', or name a model that is served elsewhere.",
+        )
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,11 @@ class Endpoint:
         return remote_window(address, own_address=bool(self.api_base))
 
     @property
+    def longest(self) -> float:
+        """Return the seconds that a request may take, with all its tries and the waits between them."""
+        return self.retry.most_seconds + self.retry.max_wait + self.timeout
+
+    @property
     def writes_calls(self) -> bool:
         """Tell whether its calls of tools are lines of text: those of an embedded model are."""
         return self.server is not None

@@ -35,11 +35,12 @@ from ace.llm.faults import (
 from ace.llm.journal import Call, Journal, Key, identify_request
 from ace.llm.structured import parse
 from ace.llm.transcript import join_reply, split_reply
-from ace.llm.window import Window, access_of, window_of
+from ace.llm.window import Window, access_of, longest_of, window_of
 from ace.llm.written_calls import writes_calls
 
 calls_for: ContextVar[str] = ContextVar("calls_for", default="")
 """The sample that calls of this thread are made for; "" where nobody said."""
+_answers: ContextVar[bool] = ContextVar("answers", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,18 @@ class Caps:
 
 
 @contextmanager
-def mark_calls(sample: str) -> Iterator[None]:
-    """Mark calls of this thread within the block as made for `sample`.
+def mark_calls(sample: str, *, answers: bool = False) -> Iterator[None]:
+    """Mark calls of this thread within the block as made for `sample`; `answers` if somebody waits for them.
 
     Threads that the block starts know it only if they are started with a copy of its context
     (`contextvars.copy_context().run`).
     """
-    token = calls_for.set(sample)
+    token, before = calls_for.set(sample), _answers.set(answers or _answers.get())
     try:
         yield
     finally:
         calls_for.reset(token)
+        _answers.reset(before)
 
 
 class Meter:
@@ -86,6 +88,8 @@ class Meter:
     def __init__(self, caps: Caps | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin to count. `clock` returns seconds from any point on, and never goes back."""
         self.caps = caps or Caps()
+        self.on_progress: Callable[[], object] = lambda: None
+        """Called when a request begins or ends; not for answers that somebody waits for."""
         self._clock = clock
         self._lock = threading.RLock()
         self._under_way = 0
@@ -160,6 +164,8 @@ class Meter:
 
         Without one it is under way from here on. Raises CapReached if it is not allowed.
         """
+        if not _answers.get():
+            self.on_progress()
         with self._lock:
             sample = calls_for.get()
             identity = (sample, role.value, request)
@@ -189,6 +195,8 @@ class Meter:
 
         `paid` False: the journal had its reply, so it costs nothing and is written already.
         """
+        if not _answers.get():
+            self.on_progress()
         with self._lock:
             if paid:
                 self._under_way -= 1
@@ -282,6 +290,11 @@ class Metered:
     def access(self) -> Mapping[str, str]:
         """Return how others may reach the client's model."""
         return access_of(self._client)
+
+    @property
+    def longest(self) -> float:
+        """Return the seconds that a request may take; 0 where the client does not say."""
+        return longest_of(self._client)
 
 
 @dataclass(slots=True)

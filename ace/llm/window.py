@@ -41,6 +41,11 @@ def access_of(client: Client) -> Mapping[str, str]:
     return access
 
 
+def longest_of(client: Client) -> float:
+    """Return the seconds that a client gives a request, with all its tries; 0 where it does not say."""
+    return float(getattr(client, "longest", 0.0))
+
+
 @cache
 def thinks_by_default(model: str) -> bool:
     """Tell whether litellm's packaged price list knows a model as one that thinks before it answers.

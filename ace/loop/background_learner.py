@@ -26,6 +26,7 @@ from ace.errors import (
     StoreUnwritable,
     describe_error,
 )
+from ace.llm.window import longest_of
 from ace.loop import steps
 from ace.loop.answer_stream import ONLINE, AnswerStream
 from ace.loop.election import Seat
@@ -50,6 +51,7 @@ UNJUDGED = Verdict(False, 0.0, "no feedback yet")
 _AGAIN = Phase(PhaseKind.REPLAY, detail="feedback")  # of feedback on an answer that has been judged before
 _SETBACK = Phase(PhaseKind.SETBACK)
 _MOST_FAILURES = 3  # to learn from one piece of feedback, after which it is set aside
+_LEAST_PATIENCE = 1800.0  # seconds for which anything may be waited for
 _LONGEST_ERROR = 500  # characters of its error that are kept
 _ALMOST = 0.99  # the most that a wrong answer scores
 _PAGE = 500  # rows of feedback that are read together
@@ -93,6 +95,9 @@ def learn_behind(parts: RunParts, waiting: queue.Queue[Item], seat: Seat) -> Rep
     The run's number goes to the seat. A cap ends the run cleanly, with a report. Raises what ended it early.
     """
     with start_run("online", parts) as run:
+        seat.pulse.patience = bound_wait(parts)
+        seat.pulse.beat()
+        parts.models.meter.on_progress = seat.pulse.beat
         seat.run = run.id
         seat.taken.set()
         learner, stopped = BackgroundLearner(run, seat), ""
@@ -102,6 +107,16 @@ def learn_behind(parts: RunParts, waiting: queue.Queue[Item], seat: Seat) -> Rep
             stopped = str(cap)
         unjudged = learner.count_unjudged()
         return finish(run, PhaseKind.ONLINE, stopped=stopped, unjudged=unjudged)
+
+
+def bound_wait(parts: RunParts) -> float:
+    """Return for how many seconds a learner may wait for one thing before it counts as hanging.
+
+    It is twice the longest limit that a request of a model or an attempt has, and half an hour at least.
+    """
+    models = parts.models
+    limits = [longest_of(client) for client in (models.generator, models.reflector, models.curator)]
+    return max(_LEAST_PATIENCE, 2 * max(*limits, parts.task.solver.seconds or 0.0))
 
 
 class BackgroundLearner:
@@ -125,6 +140,7 @@ class BackgroundLearner:
         seat = self._seat
         self.look()
         while not self._run.parts.stop.is_set():
+            seat.pulse.beat()
             try:
                 item = waiting.get(timeout=_LOOKS)
             except queue.Empty:
@@ -154,6 +170,7 @@ class BackgroundLearner:
         if settings.behind or settings.feedback is not FeedbackKind.LABELS:
             return
         for feedback in self._read_news():
+            self._seat.pulse.beat()
             episodes = self._run.store.episodes(ids=[feedback.episode])
             if not episodes:  # somebody else's agent is still at it
                 self._early.append(feedback)

@@ -1,10 +1,11 @@
 """Who learns, where several processes serve one playbook: one leads, and the others stand by until it ends.
 
 The lead is a lock of the store (`Store.lead`), which the system or the server takes back when its process
-ends or its connection is lost, and which is taken from one that gives no sign of life. Whoever stands by asks
-for it once a second. What is to be learned from is in the store, so nothing is handed over. What was learned
-from is named in the steps, each in the transaction of its version. So of a leader that is killed, a piece of
-feedback was learned from or not: there is nothing between.
+ends or its connection is lost, and which is taken from one that gives no sign of life: its process hangs, or
+its learner waits for something longer than anything may take. Whoever stands by asks for it once a second.
+What is to be learned from is in the store, so nothing is handed over. What was learned from is named in the
+steps, each in the transaction of its version. So of a leader that is killed, a piece of feedback was learned
+from or not: there is nothing between.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from threading import Event
 from ace.errors import LeadLost, StoreBusy, StoreError, StoreUnreachable
 from ace.runs.records import AnswerFeedback
 from ace.store import Store
+from ace.store.lead_signs import Pulse
 
 _ASKS = 1.0  # seconds between two times that a process that stands by asks for the lead
 _LOG = logging.getLogger("ace.learner")
@@ -58,6 +60,9 @@ class Seat:
     failed_on: AnswerFeedback | None = None
     """What its learner was learning from when an error ended it; None where it was at nothing."""
 
+    pulse: Pulse = field(default_factory=Pulse)
+    """Beats while its learner gets on."""
+
     failing: bool = False
     """Whether an error ended its learner, and it has learned from nothing since."""
 
@@ -97,7 +102,8 @@ def lead_in_turn(
         while True:
             is_last = seat.leaving.is_set()
             try:
-                stack.enter_context(store.lead(task))
+                seat.pulse = Pulse()
+                stack.enter_context(store.lead(task, seat.pulse))
                 leads = True
             except (StoreBusy, StoreUnreachable) as error:
                 if not waited and not seat.failing:  # which is logged once, until it learns again

@@ -97,6 +97,9 @@ class SampleBench:
     judge_error: str = ""
     """Why the first attempt could not be scored; "" where it was."""
 
+    judge_failure: Failure | None = None
+    """The same for programs; None where it was."""
+
     def solve(self, sample: Sample, playbook: Playbook, *, draw: int = 0) -> Trial:
         """Attempt a sample, score the attempt once, and record it.
 
@@ -154,6 +157,7 @@ class SampleBench:
         """
         if not self.episodes:
             self.judge_error = outcome.judge_error
+            self.judge_failure = (outcome.judge_failure or Failure.OTHER) if outcome.judge_error else None
         feedback = outcome.shown(self.place.settings.feedback)
         return self.record_shown(sample, attempt, feedback, outcome.verdict, context=context)
 
@@ -273,7 +277,8 @@ class StepLab:
                 continue
             if not bench.episodes:
                 bench.context_tokens, bench.left_out = copy.context_tokens, copy.left_out
-                bench.retrieved, bench.judge_error = copy.retrieved, copy.judge_error
+                bench.retrieved = copy.retrieved
+                bench.judge_error, bench.judge_failure = copy.judge_error, copy.judge_failure
             bench.episodes += copy.episodes
 
     def bench_of(self, trial: Trial) -> SampleBench:

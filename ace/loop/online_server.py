@@ -108,9 +108,9 @@ class OnlineServer:
     @property
     def leads(self) -> bool:
         """Tell whether this server learns. Otherwise another process does, or it pauses after an error, or it
-        has ended.
+        hangs, or has ended.
         """
-        return self._seat.leads
+        return self._seat.leads and self._seat.pulse.beats
 
     @property
     def problems(self) -> tuple[LearnerProblem, ...]:
@@ -135,7 +135,7 @@ class OnlineServer:
             name = f"asked-{self.run}-{self._answers + 1}"
             sample = Sample(name, question, twin.data if twin else {})
         playbook, bench = self._open_bench(sample)
-        with mark_calls(sample.id):
+        with mark_calls(sample.id, answers=True):
             attempt, context = bench.attempt(sample, playbook)
         outcome = Outcome(observed=attempt.summary)
         if attempt.failure is not Failure.CONTEXT:
@@ -176,7 +176,7 @@ class OnlineServer:
         It waits while the learner is `waiting` answers behind. Raises CapReached when a cap forbids the call.
         """
         playbook, bench = self._open_bench(sample)
-        with mark_calls(sample.id):
+        with mark_calls(sample.id, answers=True):
             trial = bench.solve(sample, playbook)
         self._keep(bench)
         self._put(Judged(trial, bench.episodes[0], bench.judge_error))

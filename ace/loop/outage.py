@@ -1,4 +1,4 @@
-"""When a run gives up on a model: out of reach for several requests in a row, or from the first one on."""
+"""When a run gives up on a model or judge: out of reach several times in a row, or from the first one on."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ class OutageDetector:
     length: int = 0
     """How many in a row have not."""
 
+    is_patient: bool = False
+    """Whether one that nobody answers may be chance: no client has tried it again."""
+
     def ends_run(self, failures: Sequence[Failure | None]) -> bool:
         """Tell whether to give up after these requests; None stands for one that was answered.
 
@@ -37,4 +40,4 @@ class OutageDetector:
         unreachable = all(failure is Failure.UNREACHABLE for failure in failures)
         if self.heard:
             return several and unreachable
-        return several or unreachable
+        return several or (unreachable and not self.is_patient)

@@ -129,7 +129,7 @@ class Run:
     `id` is its number in the file, `kind` "learn", "online" or "eval". `base` is the version that it began
     with, `version` the one after the last step, `bullets` how many live bullets that has. `steps` are those
     so far, in order. `replay_queue` knows which samples come back, `budget` how many calls learning may take.
-    The two outages say whether attempts and learning roles reach their models.
+    The outages say whether attempts and learning roles reach their models, and whether the judge judges.
 
     A run belongs to the thread that started it; its labs pass work on to `executor`.
     """
@@ -159,6 +159,7 @@ class Run:
         self.replay_queue = ReplayQueue()
         self.attempts_outage = OutageDetector()
         self.roles_outage = OutageDetector()
+        self.judge_outage = OutageDetector(is_patient=True)
         self._next_step = 0
         self._lessons = LessonFold()
         rows = self.store.steps(self.id)
@@ -210,6 +211,8 @@ class Run:
         # What the run knows is a fold of its steps: outages, samples that are owed, the method's state.
         if any(not result.error for result in step.results):
             self.attempts_outage.heard = True
+        if any(not result.error and not result.judge_error for result in step.results):
+            self.judge_outage.heard = True
         if "accepted" in step.proposals:
             self.roles_outage.heard = True
         if step.phase.learns:

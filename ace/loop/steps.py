@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from ace.errors import BudgetSpent, ModelUnavailable
+from ace.errors import BudgetSpent, JudgeFailed, ModelUnavailable
 from ace.loop.lab import StepLab
 from ace.loop.run import Run, StepWork
 from ace.methods.protocol import Chore, Moment, Trial, Update
@@ -128,7 +128,7 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
     """Attempt every sample on a bench of its own; return the trials in the order of the samples.
 
     A sample that fails is a trial with its failure. Raises ModelUnavailable when no attempt got an answer, or
-    none has for several batches.
+    none has for several batches, and JudgeFailed where that is so of scores.
     """
     benches = {sample.id: lab.bench(sample.id) for sample in samples}  # in the order of the samples
 
@@ -137,16 +137,25 @@ def attempt(run: Run, lab: StepLab, samples: Sequence[Sample], playbook: Playboo
 
     trials = list(lab.map(solve, samples, lambda sample: sample.id))
     failures: list[Failure | None] = []
+    unjudged = dict[str, Failure | None]()
     for trial in trials:
         if trial.attempt.failure is Failure.CONTEXT:  # nobody was asked
             continue
         answered = trial.attempt.text or not trial.attempt.error
         failures.append(None if answered else trial.attempt.failure or Failure.OTHER)
+        if answered:
+            unjudged[trial.sample.id] = benches[trial.sample.id].judge_failure
     if run.attempts_outage.ends_run(failures):
         own_agent = isinstance(run.task.solver, OwnAgent | OwnCommand | OwnSolver)
         raise ModelUnavailable(
             f"No attempt got an answer. The first: {trials[0].attempt.error}",
             hint="Run the agent by itself first." if own_agent else "Try `ace models check NAME`.",
+        )
+    if run.judge_outage.ends_run([*unjudged.values()]):
+        first = benches[next(iter(unjudged))].judge_error
+        raise JudgeFailed(
+            f"No answer could be scored. The first: {first}",
+            hint="Run the judge by itself first; `ace tasks check` lets it score the right answers.",
         )
     return trials
 

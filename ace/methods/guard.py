@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ace.playbook.model import Add, Delta, Merge, Operation, Playbook, Promote, Quarantine, Revise
 from ace.safety.copied import holds_private
 from ace.safety.injection import find_suspicion
-from ace.safety.secrets import hide_secrets
-
-
-def hide_in_delta(delta: Delta) -> Delta:
-    """Return a delta whose texts have their secrets hidden, as they will be stored."""
-    safe: list[Operation] = []
-    for operation in delta:
-        if isinstance(operation, Add | Revise | Merge):
-            operation = replace(operation, content=hide_secrets(operation.content))
-        safe.append(operation)
-    return tuple(safe)
 
 
 def guard_delta(delta: Delta, playbook: Playbook, private: Iterable[str] = ()) -> Delta:
     """Return a delta in which nothing suspicious becomes active: the last look before a commit.
 
-    What holds one of the `private` texts is left out, and secrets are hidden.
+    What holds one of the `private` texts is left out. The store hides secrets.
     What is added waits. A bullet that is there keeps the text it has, and one that waits goes on waiting.
     What a person has let in may stay, and be cited and voted for.
     """
@@ -33,7 +21,7 @@ def guard_delta(delta: Delta, playbook: Playbook, private: Iterable[str] = ()) -
     safe: list[Operation] = []
     private = tuple(private)
     dropped = set[str]()
-    for operation in hide_in_delta(delta):
+    for operation in delta:
         if isinstance(operation, Add | Revise | Merge):
             if holds_private(operation.content, private):
                 dropped.add(operation.into if isinstance(operation, Merge) else operation.id)

@@ -20,6 +20,7 @@ from ace.report.page_values import WINDOW, RunPage
 from ace.report.pictures import Chart
 from ace.runs.report import Score
 from ace.runs.run_text import format_cost, format_count, name_scores
+from ace.text.plain_file import name_faults
 from ace.text.unicode import reveal_hidden
 
 if TYPE_CHECKING:
@@ -44,10 +45,8 @@ def write_page(page: RunPage, folder: Path) -> tuple[Path, ...]:
     except FileExistsError as error:
         raise InputError(f"{folder} is a file.", hint="Give a folder with --out.") from error
     for name, content in contents.items():
-        try:
+        with name_faults(folder / name):
             (folder / name).write_bytes(content)
-        except OSError as error:  # a full disk does not say for which file
-            raise OSError(error.errno, error.strerror, str(folder / name)) from error
     return tuple(folder / name for name in contents)
 
 

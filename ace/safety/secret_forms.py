@@ -25,6 +25,12 @@ Span = tuple[int, int]
 _FORMS = tomllib.loads(files("ace.safety").joinpath("secrets.toml").read_text("utf-8"))
 _WORDS = {name: frozenset(words.split()) for name, words in _FORMS.items() if isinstance(words, str)}
 
+_ENDS_VALUES = stop_words() | _WORDS["ordinary_in_sentences"]
+_MADE_OF = _ENDS_VALUES.union(
+    *(_WORDS[name] for name in ("ordinary", "instructions", "objects", "words_about_secrets"))
+)
+"""What sentences about secrets are made of, beside names of things."""
+
 _PRIVATE_KEY = re.compile(
     r"-{4,5} ?BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}.*?"
     r"(?:-{4,5} ?END (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\Z)"
@@ -62,6 +68,9 @@ _QUOTED = re.compile(r"(\\{0,8}[\"'`])(.{1,400}?)(?<!\\)\1")
 _BARE_VALUE = re.compile(r"\S+")
 _HIDDEN_ALREADY = re.compile(rf"(?:{re.escape(SECRET_MARK)}\W*)+")
 _ENDS_VALUE = re.compile(r"[,;&](?=[\w.-]{1,60}[=:])|[\"'`]")
+_WORDS_IN_A_ROW = re.compile(
+    r"[A-Z]?[a-z]+(?:['\u2019-][a-z]+)*(?: [A-Za-z]+(?:['\u2019-][a-z]+)*){1,7}(?![\w=:@/\\-])"
+)
 _PLAIN_WORDS = re.compile(r"(?: [a-z]{2,20}(?![\w:=])){1,7}")
 _OPTION = re.compile(r"(?<!\S)--?([a-zA-Z][\w-]{0,40})(?:=| {1,3})(?=[^\s-])")
 _KEY = re.compile(
@@ -175,7 +184,8 @@ def _find_named(text: str) -> Iterator[Span]:
     while match := names.search(lowered, position):
         position = match.end()
         is_number = bool(_compile_names("number_names").fullmatch(match[0]))
-        if not _is_whole_name(text, *match.span()):
+        is_unmistakable = bool(_compile_names("names").fullmatch(match[0]))
+        if not is_unmistakable and not _is_whole_name(text, *match.span(), is_number=is_number):
             continue
         separator = _IS.match(text, match.end())
         is_certain = True
@@ -196,6 +206,8 @@ def _find_named(text: str) -> Iterator[Span]:
         value = text[slice(*span)]
         is_word = value.isalpha() and bool(separator["foreign"] or is_number)
         is_word |= match[0].endswith(("token", "key")) and bool(_IDENTIFIER.fullmatch(value))
+        is_assigned = "=" in (separator["sign"] or "")
+        is_word |= not is_assigned and _opens_sentence(text, separator.end())
         is_secret = not is_word and _is_value(value, bool(separator["sign"]))
         is_secret &= is_certain or bool(_MIXED.match(value)) or looks_random(value)
         if is_secret and (not is_number or any(map(str.isdigit, value))):
@@ -223,17 +235,13 @@ def _to_lower(text: str) -> str:
     return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
 
 
-def _is_whole_name(text: str, start: int, end: int) -> bool:
+def _is_whole_name(text: str, start: int, end: int, *, is_number: bool) -> bool:
     """Return whether a name that could be a part of another word stands where it is none."""
     name = text[start:end]
     before, after = text[start - 1 : start], text[end : end + 1]
-    lowered = name.lower()
-    if _compile_names("names").fullmatch(lowered):
-        return True
     is_start = not before.isalpha() or (before.islower() and name[0].isupper())
-    if lowered == "pass":  # a variable or an option, and no verb
+    if name.lower() == "pass":  # a variable or an option, and no verb
         return not after.isalpha() and (before in ("_", "-") or (is_start and after == "="))
-    is_number = bool(_compile_names("number_names").fullmatch(lowered))
     return is_start and not (is_number and after.isalpha())
 
 
@@ -259,10 +267,24 @@ def _read_value(text: str, start: int, after_sign: bool) -> Span:
         end -= 1
     if after_sign and text[start:end].isalpha() and (more := _PLAIN_WORDS.match(text, end)):
         for word in more[0].split():
-            if word in stop_words() or word in _WORDS["ordinary_in_sentences"]:
+            if word in _ENDS_VALUES:
                 break
             end += 1 + len(word)
     return start, end
+
+
+def _opens_sentence(text: str, start: int) -> bool:
+    """Return whether plain words go on as a sentence does: "ask the user for it", and not "correct horse".
+
+    A third of them are words that sentences are made of. Such a word is the first, or the second shows that
+    the first is a verb: "swordfish for the shop" tells a secret.
+    """
+    match = _WORDS_IN_A_ROW.match(text, start)
+    if match is None:
+        return False
+    words = match[0].lower().replace("\u2019", "'").split()
+    is_opened = words[0] in _MADE_OF or words[1] in _WORDS["objects"]
+    return is_opened and 3 * sum(word in _MADE_OF for word in words) >= len(words)
 
 
 def _is_value(value: str, after_sign: bool) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 
 from ace import api
 from ace.errors import InputError
+from ace.llm import check_model_name
 from ace.loop import choose_agent_task
 from ace.runs.drift import make_drift_detector
 from ace.servers.desk import Desk
@@ -32,12 +33,14 @@ def open_desk(
     `budget` is the most tokens of a context where a call names none. Episodes belong to `task`, or to one of
     this `name` whose contexts hold memories of users. `model` learns from outcomes; without one they are
     recorded only. In the end what waits to be learned from stays in the files. Raises TaskError for the name,
-    InputError for a place that is not there and a package that learning needs, and errors of opening the
-    file.
+    ModelNameError for that of a model, InputError for a place that is not there and a package that learning
+    needs, and errors of opening the file.
     """
     if task is None:
         task = choose_agent_task(None, name, "", None)
         task = replace(task, context=TaskContext(memories=True))
+    if isinstance(model, str):
+        check_model_name(model)
     if isinstance(place, ServerAddress):
         Store.open(place).close()
     elif not place.exists() and place.suffix != ".db":

@@ -39,15 +39,14 @@ _CHANGED = """WITH
 SELECT latest.bullet, {} FROM latest LEFT JOIN bullet_history AS h
     ON h.version = latest.version AND h.bullet = latest.bullet"""
 _POSITION = "SELECT next_position FROM versions WHERE number = ?"
-_HEAD_POSITION = _POSITION.replace("?", "(SELECT version FROM branches WHERE name = 'main')")
 _PART = "(?, CAST(? AS BIGINT))"
 UPSERT = """INSERT INTO bullets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     section = excluded.section, content = excluded.content, provenance = excluded.provenance,
     status = excluded.status, pinned = excluded.pinned, helpful = excluded.helpful,
     harmful = excluded.harmful, position = excluded.position"""
 
-PartRows = tuple[Iterator[tuple[Any, ...]], Rows, Rows]
-"""Rows of bullets, of sections, and of the next position, which were asked for and not read yet."""
+PartRows = tuple[Iterator[tuple[Any, ...]], Rows]
+"""Rows of bullets and of sections, which were asked for and not read yet."""
 
 
 def move(db: Database, playbook: Playbook, here: int, there: int, head: Branch | None = None) -> Playbook:
@@ -94,21 +93,23 @@ def read_part(db: Database, version: int, ids: Iterable[str], head: Branch | Non
     `head` is that of `lineage.trace_line`.
     """
     line = lineage.trace_line(db, version, head)
-    return read_asked(ask_part(db, line, ids, db.execute(_POSITION, [version])), version)
+    position = db.execute(_POSITION, [version])
+    asked = ask_part(db, line, ids)
+    return read_asked(asked, _to_position(position, version))
 
 
-def ask_part(db: Database, line: Line, ids: Iterable[str], position: Rows | None = None) -> PartRows:
-    """Ask for what `read_asked` reads: of the end of a line, which is main's head where no `position` is."""
+def ask_part(db: Database, line: Line, ids: Iterable[str]) -> PartRows:
+    """Ask for what `read_asked` reads: of the playbook at the end of a line."""
     test = "bullet IN (SELECT value FROM json_each(?))"
     bullets = _select_latest(db, line, f"bullet, {STATE}", test, [to_json(list(ids))])
-    return bullets, _select_sections(db, line), position or db.execute(_HEAD_POSITION)
+    return bullets, _select_sections(db, line)
 
 
-def read_asked(asked: PartRows, version: int) -> Playbook:
-    """Return the part of a version's playbook that was asked for, and all section names."""
-    rows, sections, position = asked
+def read_asked(asked: PartRows, next_position: int) -> Playbook:
+    """Return the part of a playbook that was asked for, and all section names."""
+    rows, sections = asked
     bullets = Map((bullet.id, bullet) for bullet in rows_to_bullets(rows))
-    return Playbook(bullets, _to_names(sections), _to_position(position, version))
+    return Playbook(bullets, _to_names(sections), next_position)
 
 
 def list_ids(db: Database, version: int, beginning: str) -> dict[str, Status]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ace.errors import LeadLost, StoreBusy, StoreUnwritable
-from ace.store.lead_signs import SILENCE, SilenceCounter, give_signs
+from ace.store.lead_signs import SILENCE, Pulse, SilenceCounter, give_signs
 from ace.store.process_mark import ProcessState, check_process, mark_process
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -65,12 +65,14 @@ def lead_on_file(
     task: str,
     counter: SilenceCounter,
     turn: Callable[[], AbstractContextManager[Any]],
+    *,
+    pulse: Pulse,
 ) -> Iterator[FileLead]:
     """Be the only one that learns from the feedback on a task on a branch of a file until the block ends.
 
     `counter` is always the same one for these three, and knows for how long a leader was silent; `turn`
-    begins a transaction that lets in no other writer. Raises StoreBusy, which says who leads, and
-    StoreUnwritable where the lock's file cannot be made.
+    begins a transaction that lets in no other writer. Signs of life are given while `pulse` beats. Raises
+    StoreBusy, which says who leads, and StoreUnwritable where the lock's file cannot be made.
     """
     file = _find_lock(place, branch, task)
     with ExitStack() as stack:
@@ -94,7 +96,7 @@ def lead_on_file(
             os.ftruncate(descriptor, 0)
             os.write(descriptor, json.dumps(mark).encode())
         if can_give_signs:
-            stack.enter_context(give_signs(lead.give_sign))
+            stack.enter_context(give_signs(lead.give_sign, pulse))
         yield lead
 
 

@@ -13,26 +13,27 @@ from ace.errors import StoreConflict
 from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Delta, Operation, Pin, Playbook, Promote, Quarantine, Revise, Status, Vote
-from ace.store import lineage, versions
+from ace.store import lineage
 from ace.store.store_database import Database, Rows
 from ace.store.versions import Head
-
-Since = tuple[Rows, Rows]
-"""A version and the operations of a line since then, which were asked for and not read yet."""
 
 Edit = Sequence[tuple[int, Operation]]
 """What touched one bullet, but for votes, with the numbers of the versions."""
 
 
-def ask_since(db: Database, base: int, line: lineage.Line) -> Since:
-    """Ask for version `base`, and for the operations of a line since then, with their versions."""
+def ask_since(db: Database, base: int, line: lineage.Line) -> Rows:
+    """Ask for the branch of version `base`, and for the operations of a line since then.
+
+    Each of those comes with the number of its version; the branch has none.
+    """
     condition, values = lineage.line_condition(line, "number")
-    sql = f"""SELECT version, operation FROM operations JOIN versions ON number = version
+    sql = f"""SELECT NULL AS version, branch FROM versions WHERE number = ?
+        UNION ALL SELECT version, operation FROM operations JOIN versions ON number = version
         WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
-    return versions.ask(db, base), db.execute(sql, [base, *values])
+    return db.execute(sql, [base, base, *values])
 
 
-def rebase_delta(db: Database, base: int, onto: Head, delta: Delta, since: Since | None = None) -> Delta:
+def rebase_delta(db: Database, base: int, onto: Head, delta: Delta, since: Rows | None = None) -> Delta:
     """Return a delta that was decided on version `base` as it holds at the head of a branch.
 
     It holds unless both edited the same bullet. Votes never conflict: they change no text, and add up in any
@@ -47,8 +48,15 @@ def rebase_delta(db: Database, base: int, onto: Head, delta: Delta, since: Since
     if base == head:
         return delta
     line = lineage.trace_line(db, head, onto.branch)
-    asked, rows = since or ask_since(db, base, line)
-    own_branch = versions.read(db, base, asked).branch
+    own_branch, numbers, texts = "", [], []
+    for number, text in since or ask_since(db, base, line):
+        if number is None:
+            own_branch = text
+        else:
+            numbers.append(number)
+            texts.append(text)
+    if not own_branch:
+        lineage.resolve(db, base)  # raises
     if not any(name == own_branch and base <= last for name, last in line):
         raise StoreConflict(
             f"Version {base} is not behind version {head} of branch {line[0][0]}.",
@@ -57,10 +65,6 @@ def rebase_delta(db: Database, base: int, onto: Head, delta: Delta, since: Since
             found=head,
             bullets=(),
         )
-    numbers, texts = [], []
-    for number, text in rows:
-        numbers.append(number)
-        texts.append(text)
     later = delta_from_json(f"[{','.join(texts)}]")
     theirs = _group_edits(zip(numbers, later, strict=True))
     ours = _group_edits((0, operation) for operation in delta)

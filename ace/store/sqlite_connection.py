@@ -20,7 +20,7 @@ from ace.errors import FormatError, NotAPlaybook, StoreBusy, StoreError
 from ace.store import file_lead, schema
 from ace.store.file_lead import FileLead
 from ace.store.integrity import foreign, seals
-from ace.store.lead_signs import SilenceCounter
+from ace.store.lead_signs import Pulse, SilenceCounter
 from ace.store.sqlite_errors import ErrorKind, convert_error, list_machine_errors
 from ace.store.sqlite_text import read_column
 from ace.text.plain_file import find_obstacle
@@ -210,19 +210,20 @@ class PlaybookConnection(sqlite3.Connection):
                 return True
         return False
 
-    def lead(self, place: Path, branch: str, task: str) -> AbstractContextManager[None]:
+    def lead(self, place: Path, branch: str, task: str, pulse: Pulse) -> AbstractContextManager[None]:
         """Be the only one that learns from the feedback on a task until the block ends.
 
         Without a task anybody may learn: who shares a file is on one machine, and sees the others. What is
         done inside the block raises LeadLost where another process has taken the lead meanwhile.
         """
-        return self._lead_task(place, branch, task) if task else nullcontext()
+        return self._lead_task(place, branch, task, pulse) if task else nullcontext()
 
     @contextmanager
-    def _lead_task(self, place: Path, branch: str, task: str) -> Iterator[None]:
+    def _lead_task(self, place: Path, branch: str, task: str, pulse: Pulse) -> Iterator[None]:
         """Lead a task on a branch until the block ends."""
         turn = partial(transaction, self, place, write=True)
-        with file_lead.lead_on_file(place, branch, task, self.silences[branch, task], turn) as lead:
+        counter = self.silences[branch, task]
+        with file_lead.lead_on_file(place, branch, task, counter, turn, pulse=pulse) as lead:
             self.leads = (*self.leads, lead)
             try:
                 yield

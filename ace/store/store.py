@@ -24,7 +24,7 @@ from ace.store.bullet_history import move
 from ace.store.connection import connect, do_again
 from ace.store.integrity.redact import Show, TextMatcher, show_nothing
 from ace.store.store_bullets import Ref
-from ace.store.store_database import Database, Place, parse_place
+from ace.store.store_database import Database, Place, Rows, parse_place
 from ace.store.store_memories import MemoryStore
 from ace.store.store_names import NameStore
 from ace.store.store_runs import RunStore, add_step, read_run
@@ -322,30 +322,29 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
 
     def _choose_head(
         self, db: Database, ids: Collection[str], whole: bool, base: int | None
-    ) -> tuple[Head, bool, rebase.Since | None]:
+    ) -> tuple[Head, bool, Rows | None]:
         """Return the head that a commit goes on from, whether it is whole, and what came after `base`.
 
         It is whole where that is wanted and in memory. Otherwise others have written, or nothing was read
         yet: then only bullets with these ids are read, and of main all at once, because others wait.
         """
         known = self._head
-        since, asked, part = None, None, None
-        state = db.execute(versions.BRANCH, [self.branch_name])
+        since, part = None, None
+        asked = versions.ask_head(db, self.branch_name)
         if self.branch_name == lineage.MAIN and (not whole or known is None or self._is_shared):
             line = ((lineage.MAIN, _ENDLESS),)  # while this one writes, main ends with its head
             if base is not None:
                 since = rebase.ask_since(db, base, line)
-            asked, part = db.execute(versions.MAIN_HEAD), bullet_history.ask_part(db, line, ids)
-        branch, next_number, checksum = versions.read_branch_state(db, self.branch_name, state)
-        self._is_shared = known is not None and known.version.number != branch.version
+            part = bullet_history.ask_part(db, line, ids)
+        head = versions.read_head(db, self.branch_name, asked)
+        self._is_shared = known is not None and known.version.number != head.version.number
         if whole and known is not None and not self._is_shared:
-            return Head(branch, known.version, known.playbook, next_number, checksum), True, since
-        version = versions.read(db, branch.version, asked)
+            return replace(head, playbook=known.playbook), True, since
         if part is None:
-            playbook = bullet_history.read_part(db, branch.version, ids, branch)
+            playbook = bullet_history.read_part(db, head.version.number, ids, head.branch)
         else:
-            playbook = bullet_history.read_asked(part, branch.version)
-        return Head(branch, version, playbook, next_number, checksum), False, since
+            playbook = bullet_history.read_asked(part, head.playbook.next_position)
+        return replace(head, playbook=playbook), False, since
 
     def _catch_up(self, head: Head) -> Head:
         """Return the head that this store has just committed with its whole playbook. Harmless twice."""
@@ -358,15 +357,13 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
 
     def _read_head(self, db: Database) -> Head:
         """Return the head as it is now. Carry over what others committed since to the playbook in memory."""
-        branch, next_number, checksum = versions.read_branch_state(db, self.branch_name)
-        head = self._head
-        if head is None or head.version.number != branch.version:
-            playbook = self._checkout(db, branch.version)
-            version = versions.read(db, branch.version)
+        head, known = versions.read_head(db, self.branch_name), self._head
+        if known is None or known.version.number != head.version.number:
+            playbook = self._checkout(db, head.version.number)
         else:
-            playbook, version = head.playbook, head.version
-        self._head = head = Head(branch, version, playbook, next_number, checksum)
-        self._seen = branch.version
+            playbook = known.playbook
+        self._head = head = replace(head, playbook=playbook)
+        self._seen = head.version.number
         return head
 
     def _checkout(self, db: Database, number: int) -> Playbook:

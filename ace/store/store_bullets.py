@@ -42,15 +42,21 @@ class BulletStore(OpenFile):
 
     branch_name: str
     _seen: int | None = None  # the head's number when this store last looked
+    _followed = 0  # lost connections that `wait_for_head` has taken note of
 
     def wait_for_head(self, after: int, *, seconds: float) -> Version | None:
-        """Wait until the branch has a version newer than `after`, and return it; None when the time is up."""
+        """Wait until the branch has a version newer than `after`, and return it; None when the time is up.
+
+        The first time after a lost connection the head is returned at once, whatever its number: a server
+        that crashed may have lost version `after`, and given its number to another.
+        """
         deadline = time.monotonic() + seconds
         while True:
             with self._reading() as db:
                 head = versions.read(db, self._resolve(db, None))
             left = deadline - time.monotonic()
-            if head.number > after:
+            if head.number > after or self._losses != self._followed:
+                self._followed = self._losses
                 return head
             if left <= 0:
                 return None

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from ace.errors import InputError
+from ace.store.lead_signs import Pulse
 
 SCHEMES = ("postgresql://", "postgres://")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://")
@@ -211,12 +212,12 @@ class Database(Sql, Protocol):
     def wait_for_change(self, seconds: float) -> bool:
         """Wait until another connection has committed, and return whether one has."""
 
-    def lead(self, place: Any, branch: str, task: str) -> AbstractContextManager[None]:
+    def lead(self, place: Any, branch: str, task: str, pulse: Pulse) -> AbstractContextManager[None]:
         """Be the only one that learns from the feedback on a task, on a branch, until the block ends.
 
-        Without a task, be the only learner on the branch at all, if the database has such a lock. Raises
-        StoreBusy where there is one that gives signs of life. What is done inside the block raises LeadLost
-        where another has taken the lead meanwhile.
+        Without a task, be the only learner on the branch at all, if the database has such a lock. Signs of
+        life are given while `pulse` beats. Raises StoreBusy where there is one that gives signs of life. What
+        is done inside the block raises LeadLost where another has taken the lead meanwhile.
         """
 
     def find_leader(self, place: Any, branch: str, task: str) -> str:

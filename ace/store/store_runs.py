@@ -32,6 +32,7 @@ from ace.store import checked_rows, episode_events, episode_rows, feedback_rows,
 from ace.store.integrity import prune
 from ace.store.integrity.prune import Pruning
 from ace.store.integrity.redact import Show, show_nothing
+from ace.store.lead_signs import Pulse
 from ace.store.sqlite_text import now, parse_strings, read_column, to_json
 from ace.store.store_calls import CallStore
 from ace.store.store_database import Database
@@ -53,15 +54,16 @@ class RunStore(CallStore):
 
     branch_name: str
 
-    def lead(self, task: str = "") -> AbstractContextManager[None]:
+    def lead(self, task: str = "", pulse: Pulse | None = None) -> AbstractContextManager[None]:
         """Be the only one that learns from the feedback on a task, on the branch, until the block ends.
 
         Without a task, be the only learner on the branch of a server; a file on a machine is shared without
         it. Raises StoreBusy, which says who learns there. Inside the block, whatever needs the playbook
         raises LeadLost where somebody else leads in its place, or has led the task: because the connection
-        was lost, or because this process gave no sign of life for some seconds.
+        was lost, or because this process gave no sign of life for some seconds. It gives them while `pulse`
+        beats, which is as long as it runs where there is none.
         """
-        return self._db.lead(self.path, self.branch_name, task)
+        return self._db.lead(self.path, self.branch_name, task, pulse or Pulse())
 
     def find_leader(self, task: str) -> str:
         """Return who learns from the feedback on a task on the branch, for people; "" for nobody."""

@@ -18,13 +18,12 @@ from ace.store import bullet_history, checked_rows, lineage
 from ace.store.sqlite_text import now, parse_strings, read_column, to_text
 from ace.store.store_database import Database, Rows
 
-_VERSIONS = """SELECT number, parent, merged, branch, hash, author, reason, run, created,
-    (SELECT count(*) FROM operations WHERE version = number) FROM versions"""
-
-BRANCH = """SELECT name, version, base, created, checksum, (SELECT max(number) + 1 FROM versions)
-FROM branches WHERE name = ?"""
-
-MAIN_HEAD = f"{_VERSIONS} WHERE number = (SELECT version FROM branches WHERE name = 'main')"  # noqa: S608
+_COLUMNS = """number, parent, merged, branch, hash, author, reason, run, versions.created,
+    (SELECT count(*) FROM operations WHERE operations.version = number)"""
+_VERSIONS = f"SELECT {_COLUMNS} FROM versions"  # noqa: S608 (our own text)
+_HEAD = f"""SELECT name, branches.version, base, branches.created, branches.checksum,
+    (SELECT max(number) + 1 FROM versions), next_position, {_COLUMNS}
+FROM branches LEFT JOIN versions ON number = branches.version WHERE name = ?"""  # noqa: S608 (our own text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +41,33 @@ class Head:
     """Of the branch's row."""
 
 
-def ask(db: Database, number: int) -> Rows:
-    """Ask for a version, whose one row `read` takes; meanwhile more can be asked for."""
-    return db.execute(f"{_VERSIONS} WHERE number = ?", [number])
-
-
-def read(db: Database, number: int, asked: Rows | None = None) -> Version:
+def read(db: Database, number: int) -> Version:
     """Return a version. Raises UnknownVersion, which lists what there is."""
-    row = (asked or ask(db, number)).fetchone()
+    row = db.execute(f"{_VERSIONS} WHERE number = ?", [number]).fetchone()
     if row is None:
         lineage.resolve(db, number)  # raises
     return Version(*row)
 
 
-def read_branch_state(db: Database, name: str, asked: Rows | None = None) -> tuple[Branch, int, str]:
-    """Return a branch, the number of the next version, and the checksum of the branch's row, in one look.
+def ask_head(db: Database, name: str) -> Rows:
+    """Ask for the head of a branch, whose one row `read_head` takes; meanwhile more can be asked for."""
+    return db.execute(_HEAD, [name])
 
-    `asked` is the answer to `BRANCH`, where that was asked for already.
+
+def read_head(db: Database, name: str, asked: Rows | None = None) -> Head:
+    """Return the head of a branch. Of its playbook only the position of the next bullet is there.
+
+    Raises UnknownVersion for a branch that is not there, NotAPlaybook for one whose newest version is not.
     """
-    row = (asked or db.execute(BRANCH, [name])).fetchone()
+    row = (asked or ask_head(db, name)).fetchone()
     if row is None:
         lineage.read_branch(db, name)  # raises
-    *branch, checksum, number = row
-    return Branch(*branch), int(number), str(checksum)
+    branch, version = Branch(*row[:4]), row[7:]
+    if version[0] is None:
+        lineage.trace_line(db, branch.version)  # raises
+    checksum, next_number, next_position = row[4:7]
+    playbook = Playbook(next_position=next_position)
+    return Head(branch, Version(*version), playbook, int(next_number), str(checksum))
 
 
 def read_log(db: Database, line: lineage.Line | None, limit: int | None) -> list[Version]:

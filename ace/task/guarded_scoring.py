@@ -6,13 +6,14 @@ nothing of what is scored.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol, SupportsFloat, runtime_checkable
 
-from ace.errors import CapReached, describe_error
+from ace.errors import CapReached, ModelUnavailable, describe_error
 from ace.task.guarded_call import call_with_limit, finish_awaitable
-from ace.task.types import Attempt, Environment, Explaining, Fact, Observing, Outcome, Sample
+from ace.task.types import Attempt, Environment, Explaining, Fact, Failure, Observing, Outcome, Sample
 
 
 @runtime_checkable
@@ -51,7 +52,9 @@ def score_attempt(
         reason = str(error) or f"it took more than {seconds:g} s"
         return Outcome(observed=attempt.summary, judge_error=f"TimeoutError: {reason}")
     except (Exception, SystemExit) as error:
-        return Outcome(observed=attempt.summary, judge_error=describe_error(error))
+        return Outcome(
+            observed=attempt.summary, judge_error=describe_error(error), judge_failure=_classify(error)
+        )
     return _explain_outcome(outcome, environment, sample, attempt, seconds=seconds)
 
 
@@ -136,6 +139,21 @@ def _explain_outcome(
     except (Exception, SystemExit) as error:
         notes = [outcome.detail, f"not explained: {describe_error(error)}"]
         return replace(outcome, detail="; ".join(filter(None, notes)))
+
+
+def _classify(error: BaseException) -> Failure:
+    """Return UNREACHABLE for an error that began with somebody who does not answer, else OTHER.
+
+    Libraries wrap the error of the operating system, often several times.
+    """
+    cause: BaseException | None = error
+    seen = set[int]()
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, ModelUnavailable | ConnectionError | socket.gaierror):
+            return Failure.UNREACHABLE
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return Failure.OTHER
 
 
 def _call_guarded(environment: Environment, function: Callable[[], Any], seconds: float) -> Any:

@@ -223,6 +223,9 @@ class Outcome:
     judge_error: str = ""
     """Why scoring failed, which says nothing of the answer."""
 
+    judge_failure: Failure | None = None
+    """UNREACHABLE where that is since somebody does not answer whom the judge asks; for programs."""
+
     @property
     def correct(self) -> bool:
         """Return whether the attempt got the full score."""

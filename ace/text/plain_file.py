@@ -1,4 +1,4 @@
-"""Tells files from what only looks like one, and decodes their text.
+"""Tells files from what only looks like one, decodes their text, and names them in faults.
 
 A pipe or a device would be read for ever.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import codecs
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _KINDS = {
@@ -37,6 +39,18 @@ def find_obstacle(path: Path) -> str:
     except (OSError, ValueError):  # not there, or no path: opening it says so
         return ""
     return _KINDS.get(stat.S_IFMT(mode), "")
+
+
+@contextmanager
+def name_faults(file: Path) -> Iterator[None]:
+    """Raise an OSError of the block with the file's name: that of a full disk does not say for which file.
+
+    So does one that names a file beside it, which is moved into its place.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def find_encoding(data: bytes) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CellType
 from typing import Any
 
@@ -74,27 +75,31 @@ def _listen(stream: Any, builder: ReplyBuilder) -> None:
     """Let a builder see the chunks of a stream as they are read: its class becomes one of its own kind."""
     kind = type(stream)
 
-    def take_next(self: Any) -> Any:
+    @contextmanager
+    def hear_end() -> Iterator[None]:
+        """Tell the builder of the end of the stream, which an exception says, an error's or its own."""
         try:
-            chunk = kind.__next__(self)
+            yield
         except BaseException:
             with builder.guard("read the end of a reply"):
                 builder.end()
             raise
+
+    def hear(chunk: Any) -> Any:
+        """Give the builder a chunk, and return it."""
         with builder.guard("read a piece of a reply"):
             builder.take(chunk.model_dump(mode="json", warnings=False))
         return chunk
 
+    def take_next(self: Any) -> Any:
+        with hear_end():
+            chunk = kind.__next__(self)
+        return hear(chunk)
+
     async def take_next_async(self: Any) -> Any:
-        try:
+        with hear_end():
             chunk = await kind.__anext__(self)
-        except BaseException:
-            with builder.guard("read the end of a reply"):
-                builder.end()
-            raise
-        with builder.guard("read a piece of a reply"):
-            builder.take(chunk.model_dump(mode="json", warnings=False))
-        return chunk
+        return hear(chunk)
 
     names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
     methods = {"__next__": take_next, "__anext__": take_next_async}

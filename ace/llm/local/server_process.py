@@ -94,7 +94,7 @@ class ServerProcess:
             self.has_ended(_GRACE)
         if "missing" in report:
             raise InputError(
-                f"Local models need xllamacpp, which is not installed ({report['missing']}).",
+                f"Local models need xllamacpp, which cannot be imported ({report['missing']}).",
                 hint="Install it: pip install 'ace-engine[local]'",
             )
         if "address" not in report:
@@ -134,7 +134,7 @@ class ServerProcess:
         return response.json()
 
     def change_state(self, action: Literal["save", "restore", "discard"], slot: int, name: str) -> bool:
-        """Save what a slot has read as a file, load it from one, or discard the file; return whether it could.
+        """Save what a slot has read as a file, load it from one, or discard it; return whether it could.
 
         Raises ModelUnavailable without an answer.
         """

@@ -14,8 +14,8 @@ from enum import StrEnum
 from ace.methods.ace.chance import NO_CONTROLS
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proposals import changes_use
-from ace.methods.ace.reflection import FailureType
 from ace.methods.ace.quarantine import list_unhelpful
+from ace.methods.ace.reflection import FailureType
 from ace.methods.ace.refusals import identify_situation, list_refuted
 from ace.methods.ace.state import Lesson, LessonNotes
 from ace.methods.grades import grade

@@ -14,7 +14,7 @@ from ace.methods.ace.combine import combine_accepted, join_authors, map_proofs
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
 from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proposals import record_proposal
+from ace.methods.ace.proposals import record_proposal, revise_lesson
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.state import AceState
 from ace.methods.protocol import Bench, Chore, Lab, Trial, Update
@@ -70,7 +70,7 @@ class Curation:
                 continue
             text = evidence.wording.reword(bullet.content)
             if text != bullet.content and not find_suspicion(text):
-                changes.append(Revise(bullet.id, text, bullet.provenance))
+                changes.append(revise_lesson(bullet.id, text, bullet.provenance))
         return changes
 
     def _reword(self, changes: Sequence[Revise], playbook: Playbook, lab: Lab) -> Update:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 
 from ace.llm.client import Client, Request, Role, Subject
 from ace.llm.prompts import messages, quote_text, render
-from ace.methods.ace.proposals import add_lesson
-from ace.methods.guard import hide_in_delta
+from ace.methods.ace.proposals import add_lesson, merge_lessons, revise_lesson
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Bullet, Delta, Merge, Operation, Quarantine, Remove, Revise
 from ace.refine.lost_details import find_lost_facts
@@ -63,7 +62,7 @@ class Curator:
         )
         reply = self.client.complete(request)
         parsed = cast(Curation, reply.parsed)  # what `schema` promises
-        return hide_in_delta(tuple(parsed.operations))  # what is tried is what will be stored
+        return tuple(parsed.operations)
 
 
 def confine_delta(delta: Delta, bullets: Iterable[Bullet]) -> tuple[Delta, str]:
@@ -77,35 +76,27 @@ def confine_delta(delta: Delta, bullets: Iterable[Bullet]) -> tuple[Delta, str]:
     confined: list[Operation] = []
     ignored = []
     for operation in delta:
-        content = operation.content if isinstance(operation, Add | Revise | Merge) else ""
+        accepted: Operation | None = None
+        match operation:
+            case Add(content=content, section=section):
+                accepted = add_lesson(content.strip(), section)
+            case Merge(into=into, sources=sources, content=content) if {into, *sources} <= by_id.keys():
+                accepted = merge_lessons(into, sources, content.strip())
+            case Revise(id=name, content=content) if name in by_id:
+                accepted = revise_lesson(name, content.strip())
+            case Remove(id=name) | Quarantine(id=name) if name in by_id:
+                accepted = operation
+        text = operation.content if isinstance(operation, Add | Revise | Merge) else ""
         objection = ""
-        if flaw := find_suspicion(content):
-            objection = f" ({flaw}: {content})"
-        elif isinstance(operation, Merge):
-            old = [by_id[name].content for name in touched_ids(operation) if name in by_id]
-            lost = find_lost_facts(old, content)
+        if flaw := find_suspicion(text):
+            objection = f" ({flaw}: {text})"
+        elif isinstance(operation, Merge) and isinstance(accepted, Merge | Revise):
+            old = [by_id[name].content for name in touched_ids(operation)]
+            lost = find_lost_facts(old, accepted.content)
             objection = f" (it loses {', '.join(lost)})" if lost else ""
-        accepted = None if objection else _confine(operation, by_id)
-        if accepted is None:
+        if accepted is None or objection:
             ignored.append(f"{operation.op} {', '.join(touched_ids(operation))}{objection}")
         else:
             confined.append(accepted)
     note = f"; ignored: {'; '.join(ignored)}" if ignored else ""
     return tuple(confined), note
-
-
-def _confine(operation: Operation, bullets: Mapping[str, Bullet]) -> Operation | None:
-    """Return an operation on bullets that were shown; None for any other."""
-    match operation:
-        case Add(content=content, section=section):
-            return add_lesson(content.strip(), section)
-        case Merge(into=into, sources=sources, content=content) if {into, *sources} <= bullets.keys():
-            others = tuple(dict.fromkeys(source for source in sources if source != into))
-            text = content.strip()
-            return Merge(into, others, text) if others else Revise(into, text)
-        case Revise(id=name, content=content) if name in bullets:
-            return Revise(name, content.strip())
-        case Remove(id=name) | Quarantine(id=name) if name in bullets:
-            return operation
-        case _:
-            return None

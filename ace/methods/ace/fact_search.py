@@ -16,7 +16,7 @@ from ace.methods.ace.admission import PRIVATE, REPEATS, SourceTexts, collect_tri
 from ace.methods.ace.curator import Curator, confine_delta
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proposals import add_lesson, list_contents, record_proposal
+from ace.methods.ace.proposals import add_lesson, list_contents, record_proposal, revise_lesson
 from ace.methods.ace.quarantine import release_needed
 from ace.methods.ace.reflector import Reflector
 from ace.methods.ace.unproven import accept_unproven
@@ -210,7 +210,7 @@ class FactSearch:
         note += "".join(f"; held, {lesson} {flaw}" for lesson, flaw in suspects.items())
         flaws += [Flaw(f"a sentence that {flaw}") for flaw in dict.fromkeys(suspects.values())]
         waiting = tuple(
-            replace(add_lesson(lesson), provenance=(trial.episode,))
+            add_lesson(lesson, provenance=(trial.episode,))
             for lesson, flaw in suspects.items()
             if flaw != PRIVATE
         )
@@ -237,7 +237,7 @@ class FactSearch:
             if find_suspicion(advice.text):
                 return ()  # two names for one meaning may say together what neither says
             cited = next(bullet.provenance for bullet in bullets if bullet.id == advice.id)
-            return (Revise(advice.id, advice.text, cited),)
+            return (revise_lesson(advice.id, advice.text, cited),)
         operation = add_lesson(advice.text)
         bullet = self.playbook.bullets.get(operation.id)
         if bullet is None or bullet.status is not Status.QUARANTINED:

@@ -1,20 +1,42 @@
-"""Write down what was proposed and what came of it."""
+"""Word the operations of a proposal, and write down what came of it.
+
+Whatever a method learns becomes an operation here, before it is proven. Secrets are hidden at that moment, so
+that what is proven is what the store will keep, under an id that tells nothing of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ace.methods.ace.proof import Proof
 from ace.methods.protocol import Trial
-from ace.playbook.model import Add, Delta, Operation, Quarantine, Revise, bullet_id
+from ace.playbook.model import Add, Delta, Merge, Operation, Quarantine, Revise, bullet_id
 from ace.runs.records import Proposal
+from ace.safety.secrets import hide_secrets
 
 SECTION = "lessons"
 
 
-def add_lesson(lesson: str, section: str = SECTION) -> Add:
-    """Return the operation that adds a lesson as a bullet, its id derived from its content."""
-    return Add(bullet_id(section, lesson), section, lesson)
+def add_lesson(lesson: str, section: str = SECTION, provenance: tuple[str, ...] = ()) -> Add:
+    """Return the operation that adds a lesson as a bullet, its id derived from its content.
+
+    `provenance` are the episodes that it was learned from.
+    """
+    content = hide_secrets(lesson)
+    return Add(bullet_id(section, content), section, content, provenance)
+
+
+def revise_lesson(name: str, lesson: str, provenance: tuple[str, ...] | None = None) -> Revise:
+    """Return the operation that gives a bullet another text; it keeps its episodes without a provenance."""
+    return Revise(name, hide_secrets(lesson), provenance)
+
+
+def merge_lessons(into: str, sources: Iterable[str], lesson: str) -> Merge | Revise:
+    """Return the operation that makes one bullet of several; a revision where they are one."""
+    others = tuple(dict.fromkeys(source for source in sources if source != into))
+    content = hide_secrets(lesson)
+    return Merge(into, others, content) if others else Revise(into, content)
 
 
 def record_proposal(source: Trial | str, author: str, delta: Delta, proof: Proof) -> Proposal:

@@ -12,16 +12,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from ace.methods.ace.admission import collect_trial_texts, quarantine_new
 from ace.methods.ace.evidence import Evidence
 from ace.methods.ace.proof import Proof, prove
-from ace.methods.ace.proposals import add_lesson, record_proposal
+from ace.methods.ace.proposals import add_lesson, record_proposal, revise_lesson
 from ace.methods.protocol import Bench, Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Bullet, Delta, Playbook, Promote, Quarantine, Revise
+from ace.playbook.model import Bullet, Delta, Playbook, Promote, Quarantine
 from ace.refine.conflict import Kind, compare
 from ace.runs.records import Proposal, Reason
 from ace.safety.injection import find_suspicion
@@ -83,7 +82,7 @@ def release_needed(
     def holds(pieces: Iterable[str], *, twice: bool = False) -> bool:
         """Try these pieces as the text of the bullet; with `twice` a second draw must agree."""
         part = _join_pieces(pieces)
-        trying: Delta = (Promote(bullet.id), Revise(bullet.id, part), *beside)
+        trying: Delta = (Promote(bullet.id), revise_lesson(bullet.id, part), *beside)
         proof = prove(trying, playbook, (trial.sample,), (), bench)
         attempts.extend(proof.trials)
         if twice and proof.holds and len(proof.trials) == 1:  # else several draws agree already
@@ -114,9 +113,10 @@ def release_needed(
         count = bisect_left(sizes, True, key=lambda size: holds((*before, *words[:size]))) + 1
         part[last] = "".join(words[:count])
     left = _join_pieces(piece[len(part.get(n, "")) :] for n, piece in enumerate(pieces))
-    released: Delta = (Promote(bullet.id), Revise(bullet.id, _join_pieces(part.values()), bullet.provenance))
+    revision = revise_lesson(bullet.id, _join_pieces(part.values()), bullet.provenance)
+    released: Delta = (Promote(bullet.id), revision)
     if split_words(left):
-        lesson = replace(add_lesson(left, bullet.section), provenance=bullet.provenance)
+        lesson = add_lesson(left, bullet.section, bullet.provenance)
         released = (*released, *quarantine_new((lesson,), playbook))
     return Proof(True, "", tuple(attempts), reason=Reason.PROVEN, delta=released)
 
@@ -172,7 +172,8 @@ def _list_candidates(trial: Trial, playbook: Playbook, evidence: Evidence) -> li
 
     Where it is known what the right answer is made of, only those that say a part of it: another one that is
     tried beside a lucky attempt would come out for nothing. Left out is also what only a person may let out,
-    what was tried in vain, and what repeats a text that this trial, or an earlier one at its sample, had before it.
+    what was tried in vain, and what repeats a text that this trial, or an earlier one at its sample, had
+    before it.
     """
     sample, facts = trial.sample, list_texts(trial.feedback.facts)
     wording, texts = evidence.wording, collect_trial_texts(trial)

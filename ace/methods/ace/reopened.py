@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ace.methods.ace.proposals import revise_lesson
 from ace.methods.protocol import Trial
-from ace.playbook.model import Bullet, Operation, Playbook, Quarantine, Revise, Status
+from ace.playbook.model import Bullet, Operation, Playbook, Quarantine, Status
 from ace.runs.records import Proposal, Reason
 from ace.task.wording import Wording, list_texts
 from ace.text import weigh_shared_terms
@@ -52,10 +53,10 @@ def weigh_reopened(trial: Trial, before: Reopened, wording: Wording | None = Non
         holds = right if says_part is None else says_part
         if not holds and right:
             continue
-        operation: Operation = Revise(bullet.id, rest) if rest else Quarantine(bullet.id)
+        operation: Operation = revise_lesson(bullet.id, rest) if rest else Quarantine(bullet.id)
         if holds:
             cited = tuple(dict.fromkeys((*bullet.provenance, trial.episode)))
-            operation = Revise(bullet.id, bullet.content, cited)
+            operation = revise_lesson(bullet.id, bullet.content, cited)
         yield Proposal(
             sample_id=trial.sample.id,
             author=AUTHOR,

@@ -13,21 +13,20 @@ from ace.methods.ace.admission import PRIVATE, collect_trial_texts, quarantine_n
 from ace.methods.ace.kept_terms import KeptTerms
 from ace.methods.ace.pool import Labelled
 from ace.methods.ace.proof import Proof
-from ace.methods.ace.proposals import add_lesson, list_contents, record_proposal
+from ace.methods.ace.proposals import add_lesson, list_contents, record_proposal, revise_lesson
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import release_needed
 from ace.methods.ace.reflection import Case, Draft, FailureType, Reflect, Reflection, Refuted, Tag
 from ace.methods.ace.witness import holds_answer
 from ace.methods.failed_replies import record_failure
 from ace.methods.grades import is_better
-from ace.methods.guard import hide_in_delta
 from ace.methods.protocol import Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Add, Bullet, Delta, Remove, Revise, Status, bullet_id
+from ace.playbook.model import Add, Bullet, Delta, Remove, Status
 from ace.runs.records import Proposal, Reason
 from ace.safety.copied import makes_claim
 from ace.safety.injection import find_suspicion
-from ace.safety.secrets import hide_secrets
+from ace.safety.secrets import find_secrets
 from ace.settings import Profile
 from ace.task.team import Reader
 from ace.task.types import Attempt, Sample
@@ -137,18 +136,18 @@ class Search:
         of two tries or more: that is what such a model learns most from. With a large one it is the last
         resort.
         """
-        for suggestion in map(hide_in_delta, self.suggestions):  # what is proven is what will be stored
+        for suggestion in self.suggestions:
             contents = tuple(list_contents(suggestion))
             if contents in self.proven:  # if it fails all the same, it is asked again with all that is new
                 yield self._record(suggestion, self.prover.screen(suggestion))
                 return
-            proof = self._prove(suggestion, "\n".join(contents), is_vouched=True)
+            proof = self._prove(suggestion, is_vouched=True)
             yield self._record(suggestion, proof)
             if proof.holds:
                 return
         for edit in self.waiting:
-            add = Add(bullet_id(edit.section, edit.content), edit.section, edit.content, edit.episodes)
-            proof = self._prove((add,), edit.content, is_waiting=True)
+            add = add_lesson(edit.content, edit.section, edit.episodes)
+            proof = self._prove((add,), is_waiting=True)
             yield self._record((add,), proof)
             if proof.holds:
                 return
@@ -235,7 +234,7 @@ class Search:
         neither is one of several lines: those hold material that nobody vouches for.
         """
         question, expected = self.trial.sample.question.strip(), self.trial.feedback.expected.strip()
-        content = hide_secrets(f"{question} -> {self.worked or expected}")
+        content = f"{question} -> {self.worked or expected}"
         is_short = len(content) <= _LONGEST_EXAMPLE and len(content.splitlines()) == 1
         if (
             not expected
@@ -248,7 +247,7 @@ class Search:
         delta = self._to_delta(Draft(section=self.reader.name_section(EXAMPLES), content=content))
         contents = tuple(list_contents(delta))
         if delta and not any(contents == edit.contents for edit in self.earlier):
-            proof = self._prove(delta, content)
+            proof = self._prove(delta)
             if proof.reason is Reason.STILL_FAILS:
                 self.refuted.append(Refuted(contents, proof.trials[0].attempt.answer))
             yield self._record(delta, proof)
@@ -265,13 +264,9 @@ class Search:
         questions += [other.sample.question for other in self.similar]
         texts = collect_trial_texts(self.trial, questions)
         flaws: list[str] = []
-        for written in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
-            # A lesson may say nothing once its secret is hidden: that is proven, too.
-            draft = written.model_copy(update={"content": hide_secrets(written.content)})
-            if draft.content != written.content:
-                flaws.append(f"a text of which a part looks like a secret, and is hidden: {draft.content}")
-            # What it asked for may be hidden with it, and counts all the same.
-            flaw = texts.find_flaw(written.content) if written.content else ""
+        for draft in sorted(reflection.drafts, key=lambda draft: len(draft.content)):
+            # What it asks for may be hidden with a secret, and counts all the same.
+            flaw = texts.find_flaw(draft.content) if draft.content else ""
             if flaw == PRIVATE:
                 flaws.append(f"a text that {flaw}")
                 proof = Proof(False, f"it {flaw}", reason=Reason.PRIVATE)
@@ -279,42 +274,42 @@ class Search:
                 continue
             if flaw:
                 flaws.append(f"a text that {flaw}")
-                self._suspects.append(
-                    replace(add_lesson(draft.content, draft.section), provenance=(self.trial.episode,))
-                )
+                self._suspects.append(add_lesson(draft.content, draft.section, (self.trial.episode,)))
                 continue
-            yield from self._try_draft(draft, flaws)
+            yield from self._try_draft(draft, self._to_delta(draft), flaws)
         self._flaws = tuple(flaws)
 
-    def _try_draft(self, draft: Draft, flaws: list[str]) -> Iterator[Proposal]:
+    def _try_draft(self, draft: Draft, delta: Delta, flaws: list[str]) -> Iterator[Proposal]:
         """Prove what a draft would change, unless that is known or was refuted before."""
-        delta = self._to_delta(draft)
         contents = tuple(list_contents(delta))
+        if find_secrets(draft.content):  # the lesson may say nothing without: that is proven, too
+            safe = " ".join(contents) or draft.id
+            flaws.append(f"a text of which a part looks like a secret, and is hidden: {safe}")
         beside = self.prover.playbook.contents_digest
         was_refuted = any(
             edit.contents == contents and edit.beside == beside for edit in (*self.earlier, *self.refuted)
         )
         if not delta:
-            flaws.append(f"{draft.content or draft.id} is known, or cannot be changed")
             known = (add_lesson(draft.content, draft.section),) if draft.content else ()
+            text = " ".join(list_contents(known)) or draft.id
+            flaws.append(f"{text} is known, or cannot be changed")
             yield self._record(known, Proof(False, "nothing new", reason=Reason.NOTHING_NEW))
         elif contents and was_refuted:
             yield self._record(delta, Proof(False, "refuted before", reason=Reason.REFUTED_BEFORE))
         else:
-            proof = self._prove(delta, draft.content)
+            proof = self._prove(delta)
             if not proof.holds and proof.trials:
                 answer = proof.trials[0].attempt.answer if proof.reason is Reason.STILL_FAILS else ""
                 self.refuted.append(Refuted(contents, answer, beside))
             yield self._record(delta, proof)
 
-    def _prove(
-        self, delta: Delta, content: str, *, is_waiting: bool = False, is_vouched: bool = False
-    ) -> Proof:
+    def _prove(self, delta: Delta, *, is_waiting: bool = False, is_vouched: bool = False) -> Proof:
         """Prove an edit, and keep what made its own sample right and cannot be decided yet.
 
         For an edit that waits, this sample is the witness. The environment vouches for what it words.
         """
         trial = self.trial
+        content = "\n".join(list_contents(delta))
         # What was learned from one user must help another: their own questions prove nothing for everybody.
         is_key = trial.sample.owner or holds_answer(content, trial.feedback.expected, trial.sample.question)
         is_key = bool(is_key) and not is_waiting
@@ -371,11 +366,12 @@ class Search:
             if twin is not None and twin.status is Status.QUARANTINED:
                 return release_needed(twin, self.trial, self.prover.playbook, self.prover.bench).delta
             return (add,)
-        if target.pinned or target.status is not Status.ACTIVE or target.content == draft.content:
+        if target.pinned or target.status is not Status.ACTIVE:
             return ()
         if draft.op == "remove":
             return (Remove(target.id),)
-        return (Revise(target.id, draft.content, target.provenance),)
+        revision = revise_lesson(target.id, draft.content, target.provenance)
+        return () if revision.content == target.content else (revision,)
 
     def _record(self, delta: Delta, proof: Proof) -> Proposal:
         """Return a proposal with its proof; one that holds takes the suspects along, in quarantine."""

@@ -17,7 +17,7 @@ from ace.methods.ace.composed import ComposedGuard, find_partners
 from ace.methods.ace.credit import is_spoiled
 from ace.methods.ace.curator import Curator
 from ace.methods.ace.fact_search import FactSearch
-from ace.methods.ace.proposals import add_lesson, changes_use, list_contents
+from ace.methods.ace.proposals import add_lesson, changes_use, list_contents, revise_lesson
 from ace.methods.ace.prover import Prover
 from ace.methods.ace.quarantine import propose_releases
 from ace.methods.ace.reflection import Reflect
@@ -30,7 +30,7 @@ from ace.methods.ace.suspects import is_label_suspect, record_suspect
 from ace.methods.ace.unproven import propose_unproven
 from ace.methods.protocol import Lab, Trial
 from ace.playbook.delta import apply
-from ace.playbook.model import Delta, Operation, Playbook, Revise
+from ace.playbook.model import Delta, Operation, Playbook
 from ace.runs.records import Proposal
 from ace.runs.steps import PhaseKind
 from ace.settings import Part, Settings
@@ -281,7 +281,7 @@ class Study:
                     section = Reader(team, each.reader).name_section(each.section)
                     operations.append(add_lesson(each.text, section))
                 else:
-                    operations.append(Revise(bullet.id, each.text, bullet.provenance))
+                    operations.append(revise_lesson(bullet.id, each.text, bullet.provenance))
             deltas.append(tuple(operations))
         return tuple(deltas)
 

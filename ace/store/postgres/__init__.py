@@ -5,7 +5,6 @@ server_session      how a connection is set up, what is refused, the numbers of 
 server_lead         who learns: the locks of learners, and a count of them
 server_signs        signs of life of a process that leads
 server_tables       making the tables, and looking whether they are ours
-server_upgrade      tables of an earlier release, brought up to date
 server_look         what there is to know of a server and the playbook on it
 server_errors       PostgreSQL's errors as ours
 dialect             the words of SQLite that PostgreSQL has others for; texts with a NUL

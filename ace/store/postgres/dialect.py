@@ -52,7 +52,8 @@ def translate(sql: str) -> str:
 def join_inserts(statements: tuple[str, ...]) -> str:
     """Return inserts into different tables, of which none reads what another wrote, as one statement.
 
-    The last stands at its end, the others before it, each under a name that nothing uses.
+    The last, which need not be an insert, stands at its end, the others before it, each under a name that
+    nothing uses.
     """
     *first, last = map(translate, statements)
     if not first:

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ace.errors import InputError, StoreBusy, StoreError, StoreUnreachable, StoreUnwritable
-from ace.store import schema
 from ace.store.integrity import seals
-from ace.store.lead_signs import give_signs
-from ace.store.postgres import server_lead, server_session, server_tables, server_upgrade
+from ace.store.lead_signs import Pulse, give_signs
+from ace.store.postgres import server_lead, server_session, server_tables
 from ace.store.postgres.dialect import escape_value, join_inserts, translate
 from ace.store.postgres.server_errors import describe, is_lost, typed_errors
 from ace.store.postgres.server_lead import Lead
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 _TOGETHER = 20  # inserts that are sent as one statement
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between tries to connect again
 _FLUSH = "SELECT set_config('synchronous_commit', ?, TRUE), pg_logical_emit_message(TRUE, 'ace', '')"
+_NOTIFY = "SELECT pg_notify(?, '')"
 _COUNT = """INSERT INTO writers VALUES (?, ?, now())
 ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen = excluded.seen"""
 _TEXTS = """SELECT relname, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
@@ -48,7 +48,6 @@ WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ?) AND relkin
 def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeout: float) -> ServerConnection:
     """Connect to a playbook on a server, and make its tables where there are none and `create` is set.
 
-    Tables of an earlier release are brought up to date, unless it is only read.
     `timeout`: seconds to wait for another writer, and for a connection that was lost. Raises InputError
     where psycopg is not installed; StoreUnreachable, NotAPlaybook, NewerSchema, StoreBusy or StoreUnwritable;
     StoreError where there is no playbook, and for a server that cannot hold one.
@@ -57,14 +56,12 @@ def open_server(address: ServerAddress, *, create: bool, read_only: bool, timeou
     try:
         with typed_errors(address):
             server_session.check_server(db.session, address)
-            version = server_tables.read_version(db, address)
-            if not version and (read_only or not create):
+            is_there = server_tables.check_version(db, address)
+            if not is_there and (read_only or not create):
                 hint = "`ace learn TASK --playbook URL` makes one."
                 raise StoreError(f"There is no playbook at {address}.", hint=hint, path=str(address))
-            if read_only:
-                server_tables.check_version(db, address)
-            elif version < schema.LATEST:
-                db.prepare_tables()
+            if not is_there:
+                db.make_tables()
             if not read_only:
                 server_session.check_writable(db, address)
     except BaseException:
@@ -98,7 +95,7 @@ class ServerConnection:
         self._name = uuid.uuid4().hex
         self.unsettled: seals.Changes | None = None
         self._seals: Rows | None = None  # what was asked for when the transaction began
-        self._queue: list[tuple[str, Sequence[Any]]] = []  # inserts that were not sent yet
+        self._queue: list[tuple[str, Sequence[Any]]] = []  # inserts, and news last, that were not sent yet
         self._number = 0  # of the last transaction that wrote
         self._trace: Callable[[str], object] | None = None
         self._leads: list[Lead] = []  # what this connection is the learner of
@@ -137,7 +134,7 @@ class ServerConnection:
         return self._raw.execute(sql, [escape_value(value) for value in values])
 
     def _send(self) -> None:
-        """Send the inserts that wait: those that follow each other and are for different tables as one."""
+        """Send what waits: inserts that follow each other and are for different tables as one statement."""
         queue, self._queue = self._queue, []
         while queue:
             tables = set[str]()
@@ -203,9 +200,9 @@ class ServerConnection:
                     yield self
                     seals.settle(self)
                     self._number = number
-                    if self._has_news:
-                        self.execute("SELECT pg_notify(?, '')", [f"ace_{self.address.schema}"])
                     self.execute(_COUNT, [self._name, number])
+                    if self._has_news:
+                        self._queue.append((_NOTIFY, [f"ace_{self.address.schema}"]))
                     self.execute("COMMIT")
                     self._flush()
             finally:  # before anything else is asked: it would be sent with that
@@ -304,18 +301,14 @@ class ServerConnection:
             self._raw.close()  # who leads no more does not write: the next try begins here again
             raise
 
-    def prepare_tables(self) -> None:
-        """Make the tables, or bring those of an earlier release up to date; unless another was faster.
-
-        Raises StoreBusy where processes that may be of that release are connected.
-        """
+    def make_tables(self) -> None:
+        """Make the tables, unless another was faster."""
         with self._transaction(self.address):
             self._begin_to_write()
-            version = server_tables.read_version(self, self.address)
-            if version == 0:
+            if not server_tables.check_version(self, self.address):
+                threshold, self._raw.prepare_threshold = self._raw.prepare_threshold, None
                 server_tables.create_tables(self, self.address)
-            elif version < schema.LATEST:
-                server_upgrade.upgrade_tables(self, self.address, version)
+                self._raw.prepare_threshold = threshold  # psycopg loses count at an ALTER in a pipeline
             self.execute("COMMIT")
             self._flush()
 
@@ -354,12 +347,12 @@ class ServerConnection:
             return any(self._raw.notifies(timeout=seconds, stop_after=1))
 
     @contextmanager
-    def lead(self, place: ServerAddress, branch: str, task: str) -> Iterator[None]:
+    def lead(self, place: ServerAddress, branch: str, task: str, pulse: Pulse) -> Iterator[None]:
         """Be the only learner on a branch, or of a task on it, until the block ends.
 
         Raises StoreBusy, which says who is. What is done inside the block raises LeadLost where the
         connection was lost and somebody else has begun to lead; nothing is written then. It is lost where
-        this process gives no sign of life.
+        this process gives no sign of life, as it does while `pulse` beats.
         """
         with typed_errors(place):
             self._connect_again()
@@ -367,7 +360,7 @@ class ServerConnection:
             self._flush()  # else a crash of the server could lose the number of its term
         self._leads.append(lead)
         try:
-            with give_signs(lambda: self._signs.send(self._raw)):
+            with give_signs(lambda: self._signs.send(self._raw), pulse):
                 yield
         finally:
             self._signs.close()

@@ -65,6 +65,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
     if address.secret:
         options["password"] = address.secret
     raw = connect_to(address.conninfo, autocommit=True, row_factory=make_rows, **options)
+    raw.prepare_threshold = 1  # what a first transaction sends comes again with the next
     raw.adapters.register_loader("numeric", IntLoader)  # no column has it: it is a sum of integers
     try:
         (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)

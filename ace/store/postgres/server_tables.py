@@ -50,43 +50,33 @@ WHERE relnamespace = :schema::regnamespace AND relkind = 'r' AND attnum > 0 AND 
 _LIST_FUNCTIONS = "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = :schema::regnamespace"
 
 
-def read_version(db: Sql, address: ServerAddress) -> int:
-    """Return the version of the tables; 0 where there are none yet.
+def check_version(db: Sql, address: ServerAddress) -> bool:
+    """Return whether there are tables of this release; False where there are none yet.
 
-    Raises NotAPlaybook for a schema that holds something else, NewerSchema for one of a later release,
-    StoreUnwritable for one that this user may not look into.
+    Raises NotAPlaybook for a schema that holds something else, or tables that no release has made;
+    NewerSchema for those of a later release, StoreUnwritable for a schema that this user may not look into.
     """
     row = db.execute(_FIND_SCHEMA, [address.schema]).fetchone()
     if row is None:
-        return 0
+        return False
     if not row[0]:
         message = f"{address} does not let this user look into schema {address.schema}."
         raise StoreUnwritable(message, hint=spell_rights(address), path=str(address))
     (objects,) = db.execute(_FIND_OBJECTS, [address.schema]).fetchone()
     if not objects:
-        return 0
+        return False
     (columns,) = db.execute(_FIND_ABOUT, [address.schema]).fetchone()
     row = db.execute("SELECT application, version FROM about").fetchone() if columns == 2 else None
     if row is None or row[0] != APPLICATION:
         message = f"Schema {address.schema} of {address} is not a playbook, but holds something else."
         raise NotAPlaybook(message, hint=_OTHER_PLACE, path=str(address))
+    message = f"{address} has schema {row[1]}; this release knows {schema.LATEST}."
     if row[1] > schema.LATEST:
-        message = f"{address} has schema {row[1]}; this release knows {schema.LATEST}."
         raise NewerSchema(message, hint="Upgrade the package.", path=str(address))
-    return int(row[1])
-
-
-def check_version(db: Sql, address: ServerAddress) -> bool:
-    """Return whether there are tables of this release; False for none at all.
-
-    Raises as `read_version` does, and NotAPlaybook for tables of an earlier release.
-    """
-    version = read_version(db, address)
-    if 0 < version < schema.LATEST:
-        hint = "Stop what still runs with the earlier one: the next command that writes brings it up to date."
-        message = f"{address} has schema {version}; this release knows {schema.LATEST}."
+    if row[1] < schema.LATEST:
+        hint = "No release made it. `ace playbook pull` of the code that did brings it into a file."
         raise NotAPlaybook(message, hint=hint, path=str(address))
-    return version > 0
+    return True
 
 
 def create_tables(db: Sql, address: ServerAddress) -> None:

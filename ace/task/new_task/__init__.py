@@ -5,7 +5,7 @@ Its modules:
     row_table         rows of a file as they were read, a sample of them where there are very many
     read_rows         which reader a file needs, and the one for JSON
     delimited         CSV and its relatives: encoding, separator, header, rows of the wrong length
-    other_encodings   tells Windows-1252 from what was only read so, and how others read it
+    other_encodings   tells the encoding of what is not UTF-8
     spreadsheets      sheets of Excel and OpenDocument, by the extra `spreadsheets`
     column_roles      which column is what, and why it is thought so
     choices           the options of a multiple-choice question, and which one is right

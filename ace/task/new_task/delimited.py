@@ -13,16 +13,18 @@ from itertools import chain, islice
 from pathlib import Path
 
 from ace.errors import InputError
-from ace.task.new_task.other_encodings import find_odd_word, read_in_others
+from ace.task.new_task.other_encodings import list_readings, sample_foreign_lines
 from ace.task.new_task.row_table import ReadOptions, RowCollector, RowTable, fit_cells, name_columns
 from ace.text.plain_file import find_encoding
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _TRIED = 30  # rows by which the separator is told
 _BLOCK = 1 << 20  # bytes
-_EXCEL = "cp1252"  # what Excel's "CSV" is in western Europe and America
 _ENCODINGS = {
+    "cp1250": "Windows-1250, of central Europe",
+    "cp1251": "Windows-1251, of Cyrillic letters",
     "cp1252": "Windows-1252, as Excel writes it",
+    "cp1254": "Windows-1254, of Turkey",
     "utf-8": "UTF-8",
     "utf-16-le": "UTF-16",
     "utf-16-be": "UTF-16",
@@ -37,7 +39,7 @@ def read_delimited(file: Path, options: ReadOptions) -> RowTable:
     InputError for bytes that are no text, and for a file without rows, with one column, or most of whose rows
     cannot be read.
     """
-    encoding, mark = choose_encoding(file, options.encoding)
+    encoding, mark, word = choose_encoding(file, options.encoding)
     collector = RowCollector(file.name, options.most, options.seed)
     with file.open("rb") as opened:
         opened.seek(mark)
@@ -71,21 +73,25 @@ def read_delimited(file: Path, options: ReadOptions) -> RowTable:
             elif any(cell.strip() for cell in cells):
                 collector.add(line, values)
     between = _DELIMITERS.get(delimiter, repr(delimiter))
-    notes = [f"{_ENCODINGS.get(encoding, encoding)}, cells between {between}"]
+    written = _ENCODINGS.get(encoding, encoding)
+    if word:
+        written = f"{written} (which reads {word!r}; if that is wrong, say --encoding)"
+    notes = [f"{written}, cells between {between}"]
     notes += [f"several columns are called {name!r}: the second is {name + '.2'!r}" for name in repeated]
     return collector.finish(names, notes)
 
 
-def choose_encoding(file: Path, chosen: str = "") -> tuple[str, int]:
-    """Return the encoding of a text file and the length of its byte order mark.
+def choose_encoding(file: Path, chosen: str = "") -> tuple[str, int, str]:
+    """Return the encoding of a text file, the length of its byte order mark, and a word if it was found out.
 
-    It is the one that was `chosen`; else what its mark says, UTF-8, or, where it is none, that of Excel.
-    Raises InputError for an encoding that nobody knows, a file that is binary, bytes that are no text, and
-    those that Excel's encoding makes nonsense of: it shows how others read them.
+    It is the one that was `chosen`; else what its mark says, UTF-8, or, where it is none, the one that its
+    letters tell: the word is the first that they change. Raises InputError for an encoding that nobody knows,
+    a file that is binary, bytes that are no text, and where several encodings fit: it shows how each reads
+    them.
     """
+    word = ""
     with file.open("rb") as opened:
-        beginning = opened.read(_BLOCK)
-        encoding, mark = find_encoding(beginning)
+        encoding, mark = find_encoding(opened.read(_BLOCK))
     if chosen:
         try:
             TextIOWrapper(BytesIO(), encoding=chosen)  # which refuses those that make no text, as hex
@@ -95,30 +101,19 @@ def choose_encoding(file: Path, chosen: str = "") -> tuple[str, int]:
             raise InputError(f"Nobody knows the encoding {chosen!r:.40}.", hint=hint) from error
     line = _find_bad_line(file, encoding, mark)
     if line and encoding == "utf-8" and not chosen:
-        encoding, mark = _EXCEL, 0
-        line = _find_bad_line(file, encoding, mark)
-        _refuse_nonsense(file, beginning, is_text=not line)
+        _find_bad_line(file, "latin-1", mark)  # which has a character for each byte: is it text at all?
+        readings = list_readings(sample_foreign_lines(file))
+        if len(readings) > 1:
+            listed = ", ".join(f"--encoding {name} reads {text!r}" for name, text in readings.items())
+            hint = f"Choose how to read it: {listed}. Or save it as UTF-8."
+            raise InputError(f"{file} is not UTF-8.", hint=hint, file=str(file), field="encoding")
+        if readings:
+            ((encoding, word),) = readings.items()
+            line = _find_bad_line(file, encoding, mark)
     if line:
         hint = "Save it as UTF-8, or name its encoding with --encoding."
         raise InputError(f"{file}: line {line} is no text in {encoding}.", hint=hint, file=str(file))
-    return encoding, mark
-
-
-def _refuse_nonsense(file: Path, beginning: bytes, *, is_text: bool) -> None:
-    """Raise InputError where a file is in none of the two usual encodings, but makes sense in others.
-
-    `is_text` says whether Windows-1252 has a character for each of its bytes.
-    """
-    word = find_odd_word(beginning.decode(_EXCEL, "replace")) if is_text else ""
-    if is_text and not word:
-        return
-    readings = read_in_others(beginning)
-    if not readings or b"\0" in beginning:
-        return
-    listed = ", ".join(f"--encoding {name} reads {text!r}" for name, text in readings.items())
-    found = f", and in Windows-1252 it would read {word!r}" if word else ", and not Windows-1252"
-    hint = f"Choose how to read it: {listed}. Or save it as UTF-8."
-    raise InputError(f"{file} is not UTF-8{found}.", hint=hint, file=str(file), field="encoding")
+    return encoding, mark, word
 
 
 def _find_bad_line(file: Path, encoding: str, mark: int) -> int:

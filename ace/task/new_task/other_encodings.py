@@ -1,97 +1,109 @@
-"""Tell a text in Windows-1252 from one in another encoding that was only read so.
+"""Tell in which encoding a table is that is not UTF-8: by its letters, as languages use them.
 
-Nearly all bytes are something in Windows-1252, so a Russian or Arabic table can be read in it, as nonsense.
+The detector is `chardet`, whose guesses are sifted. Windows-1252 is what Excel writes in most of Europe and
+America: another one has to be likelier, and where two fit about equally well, both are named.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping
-from itertools import pairwise
+from pathlib import Path
 
-_FOREIGN: Mapping[str, tuple[str, ...]] = {
-    "cp1251": ("CYRILLIC",),
-    "koi8-r": ("CYRILLIC",),
-    "cp1256": ("ARABIC",),
-    "cp1255": ("HEBREW",),
-    "cp1253": ("GREEK",),
-    "cp874": ("THAI",),
-    "cp932": ("CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH"),
-    "gb18030": ("CJK", "FULLWIDTH"),
-    "big5": ("CJK", "FULLWIDTH"),
-    "cp949": ("HANGUL", "CJK", "FULLWIDTH"),
-    "mac_roman": ("LATIN",),
-    "cp850": ("LATIN",),
-}
-"""Encodings of files from other countries and programs, and how the names of their letters begin."""
+import regex
 
-_FEW = 3  # odd words that may be chance
-_MOSTLY = 0.7  # share of such characters in a word that no western language has
-_SCRIPT = 0.9  # share of letters beyond ASCII that are of the encoding's own script
-_STRANGE = frozenset({"Cc", "Cf", "Cn", "Co", "Sk", "Sm", "So"})  # categories of Unicode that words lack
-_FEW_STRANGE = 20  # letters to a strange sign, at least
-_LONGEST_CHARACTER = 4  # bytes
+WESTERN = "cp1252"
+_WITH_LETTERS = (  # a byte each; those that differ in nothing that is printed stand once
+    *(WESTERN, "cp1250", "iso8859-2", "cp1254", "cp1257", "cp1251", "koi8-r", "cp1253", "cp1255", "cp1256"),
+    *("cp874", "mac-roman", "cp850", "cp852"),
+)
+_WITH_SYLLABLES = ("cp932", "euc-jp", "gb18030", "big5", "cp949")
+_FEW = 4  # different bytes beyond ASCII: fewer, as "25 °C" in each line, are no text in Chinese
+_LIKELIER = 1.05  # by this factor
+_CLEARLY = 1.02  # the same between two others
+_BLOCK = 1 << 20  # bytes
+_ENOUGH = 100_000  # bytes
 _SHOWN = 24  # characters of an example
+_NO_TEXT = re.compile("[\x80-\x9f\u2500-\u259f]")  # controls, and lines of boxes
+_MIXED = regex.compile(r"\p{Latin}(?!\p{Latin})\p{L}|(?!\p{Latin})\p{L}\p{Latin}")  # scripts in a word
+_IN_WORD = re.compile(r"[A-Za-z][^\x00-\x7f]")
 _SEPARATORS = re.compile(r"[\s,;|\"]+")
-_QUOTES_AND_SIGNS = re.compile(r"[«»\u2013-\u201e\u2022\u2026\u2039\u203a\u2122€£¥§°©®·¿¡\u00a0]")
-_VOWEL_FIRST = re.compile(r"(?:^|[\s,;])[\u0591-\u05c7\u064b-\u0652\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]")
-# A capital, or a sign that is no apostrophe, between two small letters: "grš§e" is "größe" of a Mac.
-_INNER_SIGN = re.compile(r"[a-z](?:[ŠŒŽŸÀ-ÖØ-Þ]|[^\x00-\x7f\w\s\u2013-\u2019\u2026\u00b4\u00b7])[a-zà-ÿ]")
 
 
-def find_odd_word(text: str) -> str:
-    """Return a word that shows that a text is not in Windows-1252, though it was read so; "" for none."""
-    words = _list_words(text)
-    odd: list[str] = []
-    long = 0
-    for word in words:
-        bare = _QUOTES_AND_SIGNS.sub("", word)
-        letters = sum(sign > "\x7f" or sign.isalpha() for sign in bare)
-        beyond = sum(sign > "\x7f" for sign in bare)
-        long += letters >= _FEW
-        if beyond >= _FEW and beyond >= _MOSTLY * letters:
-            odd.append(word)
-    if len(odd) >= _FEW and 2 * len(odd) >= long:
-        return odd[0][:_SHOWN]
-    broken = [word for word in words if _INNER_SIGN.search(word)]
-    return broken[0][:_SHOWN] if len(broken) >= _FEW else ""
+def sample_foreign_lines(file: Path) -> bytes:
+    """Return lines of a file that are not all ASCII, from its beginning, about as many as tell its language.
 
-
-def read_in_others(data: bytes) -> dict[str, str]:
-    """Return the encodings in which bytes make sense, each with the first word beyond ASCII that they read.
-
-    A character that is cut at the end does not count.
+    Raises OSError.
     """
-    readings: dict[str, str] = {}
-    for encoding, scripts in _FOREIGN.items():
+    sample = bytearray()
+    with file.open("rb") as opened:
+        while len(sample) < _ENOUGH and (block := opened.read(_BLOCK)):
+            lines = block.split(b"\n")
+            if len(block) == _BLOCK and len(lines) > 1:
+                del lines[-1]  # it is cut, perhaps within a character
+            sample += b"\n".join(line for line in lines if not line.isascii()) + b"\n"
+    return bytes(sample)
+
+
+def list_readings(sample: bytes) -> dict[str, str]:
+    """Return the encodings that lines may be in, the likeliest first, each with a word that it reads.
+
+    One alone is sure enough; of several it is the first word that they read differently. There is none where
+    most lines are UTF-8, so that some are damaged, and for bytes that are no text.
+    """
+    import chardet
+
+    lines = [line for line in sample.splitlines() if line]
+    if not lines or 2 * sum(map(_is_utf8, lines)) > len(lines):
+        return {}
+    has_few = len({byte for byte in sample if byte > 0x7F}) < _FEW
+    guesses = chardet.detect_all(
+        sample,
+        ignore_threshold=True,
+        compat_names=False,  # but Python's
+        prefer_superset=False,
+        include_encodings=_WITH_LETTERS if has_few else _WITH_LETTERS + _WITH_SYLLABLES,
+    )
+    likeliness: dict[str, float] = {}
+    words: dict[str, list[str]] = {}
+    known = set[str]()
+    for guess in guesses:
+        name = str(guess["encoding"])
         try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError as error:
-            if error.start < len(data) - _LONGEST_CHARACTER:
-                continue
-            text = data[: error.start].decode(encoding)
-        words = _list_words(text)
-        if words and _makes_sense(text, scripts):
-            readings[encoding] = words[0][:_SHOWN]
-    return readings
+            text = sample.decode(name)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        letters = {sign for sign in text if sign > "\x7f" and sign.isalpha()}
+        foreign = [word for word in _SEPARATORS.split(text) if not word.isascii()]
+        if name == WESTERN and len(letters) < 2 and not _IN_WORD.search(text):  # signs tell no language
+            words = {WESTERN: foreign}
+            likeliness = {WESTERN: 1.0}
+            break
+        worded = [word for word in foreign if not letters.isdisjoint(word)]
+        mixed = sum(bool(_MIXED.search(word)) for word in worded)
+        if text in known or _NO_TEXT.search(text) or 2 * mixed > len(worded):
+            continue
+        known.add(text)
+        likeliness[name] = guess["confidence"]
+        words[name] = foreign
+    best = max(likeliness.values(), default=0.0)
+    near = [name for name in words if _CLEARLY * likeliness[name] >= best]
+    if WESTERN in words and _LIKELIER * likeliness[WESTERN] >= best:
+        near = [WESTERN]
+    elif len(near) > 1 and WESTERN in words:  # who is asked anyway may know better
+        near.append(WESTERN)
+    shown: tuple[str, ...] = ()
+    for reading in zip(*(words[name] for name in near), strict=False):
+        shown = shown or reading
+        if len(set(reading)) > 1:
+            shown = reading
+            break
+    return {name: word[:_SHOWN] for name, word in zip(near, shown, strict=True)}
 
 
-def _list_words(text: str) -> list[str]:
-    """Return the words of a text that are not all ASCII, in their order."""
-    return [word for word in _SEPARATORS.split(text) if not word.isascii()]
-
-
-def _makes_sense(text: str, scripts: tuple[str, ...]) -> bool:
-    """Return whether a text is of these scripts: no signs of programs, no vowel signs before their letters,
-    and capitals where words begin.
-    """
-    beyond = [sign for sign in text if sign > "\x7f"]
-    letters = [sign for sign in beyond if sign.isalpha()]
-    own = sum(unicodedata.name(sign, "").startswith(scripts) for sign in letters)
-    if not letters or own < _SCRIPT * len(letters):
+def _is_utf8(line: bytes) -> bool:
+    """Return whether a line is UTF-8."""
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
         return False
-    strange = sum(unicodedata.category(sign) in _STRANGE for sign in beyond)
-    strange += len(_INNER_SIGN.findall(text)) + len(_VOWEL_FIRST.findall(text))
-    strange += sum(a.islower() and b.isupper() for a, b in pairwise(text))
-    return strange * _FEW_STRANGE < len(letters)
+    return True

@@ -67,7 +67,7 @@ def _refuse_idle(file: Path, options: ReadOptions) -> None:
 
 def _read_json_lines(file: Path, options: ReadOptions) -> RowTable:
     """Return the rows of a file with one JSON object a line. One list of objects is read as well."""
-    encoding, mark = choose_encoding(file, options.encoding)
+    encoding, mark, _ = choose_encoding(file, options.encoding)
     with file.open("rb") as opened:
         opened.seek(mark)
         lines = TextIOWrapper(opened, encoding=encoding, newline="\n")
@@ -82,7 +82,7 @@ def _read_json_lines(file: Path, options: ReadOptions) -> RowTable:
 
 def _read_json(file: Path, options: ReadOptions) -> RowTable:
     """Return the rows of a JSON file: a list of objects, alone or under a key such as "data"."""
-    encoding, mark = choose_encoding(file, options.encoding)
+    encoding, mark, _ = choose_encoding(file, options.encoding)
     text = file.read_bytes()[mark:].decode(encoding)
     try:
         value = json.loads(text)

@@ -137,14 +137,8 @@ class ConversationEnvironment(Environment):
     def open(self, sample: Sample) -> ConversationWorkspace:
         """Start the services of a sample. Raises WorkspaceFailed where they do not start."""
         excluded = sample.data.get("excluded", ())
-        process = self.pool.take()
-        try:
-            tools = process.ask("start", _SECONDS_TO_START, **_read_scenario(sample))
-            specs = [ToolSpec(**tool) for tool in tools if tool["name"] not in excluded]
-        except BaseException:
-            process.end()
-            self.pool.give_back(process)
-            raise
+        process, tools = self.pool.begin(_SECONDS_TO_START, **_read_scenario(sample))
+        specs = [ToolSpec(**tool) for tool in tools if tool["name"] not in excluded]
         later, held_out = sample.data.get("later", ()), sample.data.get("held_out", {})
         return ConversationWorkspace(self.pool, process, specs, later, held_out)
 

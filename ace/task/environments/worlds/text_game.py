@@ -165,13 +165,7 @@ class TextGameEnvironment(Environment):
 
     def open(self, sample: Sample) -> GameWorkspace:
         """Begin the game of a sample. Raises WorkspaceFailed where it does not begin."""
-        process = self.pool.take()
-        try:
-            process.ask("start", _SECONDS_TO_START, **self._read_game(sample))
-        except BaseException:
-            process.end()
-            self.pool.give_back(process)
-            raise
+        process, _ = self.pool.begin(_SECONDS_TO_START, **self._read_game(sample))
         return GameWorkspace(self.pool, process, self.steps, self.specs)
 
     def score(self, sample: Sample, attempt: Attempt) -> Outcome:

@@ -142,6 +142,19 @@ class WorldPool:
             process.end()
         self._free.release()
 
+    def begin(self, seconds: float, **scenario: Any) -> tuple[WorldProcess, Any]:
+        """Return a process in which a world has begun, and what that said; it has to be given back.
+
+        Raises WorkspaceFailed where it does not begin in so many seconds.
+        """
+        process = self.take()
+        try:
+            return process, process.ask("start", seconds, **scenario)
+        except BaseException:
+            process.end()
+            self.give_back(process)
+            raise
+
     @contextmanager
     def lend(self) -> Iterator[WorldProcess]:
         """Lend a process for a block; one that was left over an error is not used again."""
