@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from snowballstemmer import stemmer
 
 from ace.errors import InputError
 from ace.text import (
+    estimate_tokens,
     find_mentions,
     singularize,
     split_sentences,
@@ -33,6 +35,15 @@ def test_words_are_folded_and_lose_their_possessive() -> None:
 def test_names_with_dots_stay_whole_only_when_asked_for() -> None:
     assert split_words("ord.status = 3.5") == ["ord", "status", "3", "5"]
     assert split_words("ord.status = 3.5", whole_names=True) == ["ord.status", "3.5"]
+
+
+@example("a\u3000 b \u00a0c d\x1c e  f\ud800 \u6f22")
+@given(texts())
+def test_tokens_are_estimated_by_letters_and_bytes(text: str) -> None:
+    words = re.findall("[A-Za-z]+", text)
+    others = len(text.encode("utf-8", "surrogatepass")) - sum(map(len, words))
+    lone_spaces = len(re.findall(r"(?<=\S) (?=\S)", text))
+    assert estimate_tokens(text) == sum(-(-len(word) // 4) for word in words) + others - lone_spaces
 
 
 def test_scripts_without_spaces_are_split_by_character() -> None:
