@@ -467,7 +467,8 @@ def test_hooks_of_a_coding_agent_take_an_address(
     done = ace("hook", "install", "claude-code", "--playbook", address, *options)
     assert done.code == 0 and address in settings.read_text(), done.err
     said = json.dumps({"session_id": "s-1", "transcript_path": str(tmp_path / "none.jsonl")})
-    monkeypatch.setattr("ace.cli.hook_commands._read_stdin", lambda: said)
+    monkeypatch.setattr("ace.cli.hook_calls._read_stdin", lambda: said)
+    monkeypatch.setattr("ace.cli.hook_calls.run_apart", lambda first, then: (first(), then()))
     done = ace("hook", "start", "claude-code", "--playbook", address)
     assert done.code == 0 and LINE in done.out
     folder = locate_notes(parse_place(address))
