@@ -511,7 +511,9 @@ def test_where_two_encodings_fit_the_user_is_asked(ace: Ace) -> None:
 def test_a_damaged_row_does_not_make_utf8_something_else(ace: Ace) -> None:
     write_csv(Path("t.csv"), [(str(n), f"Größe {n}?", "für") for n in range(9)])
     Path("t.csv").write_bytes(Path("t.csv").read_bytes() + b"\n9,Gr\xf6\xdfe,f\xfcr\n")
-    refused(ace("init", "t.csv"), "line 11 is no text in utf-8")
+    done = ace("init", "t.csv")
+    refused(done, "line 11 is no text in utf-8")
+    assert "cp1252" not in done.err and not Path("tasks").exists()
 
 
 @pytest.mark.parametrize(
