@@ -111,6 +111,22 @@ def test_on_a_server_what_waits_is_found_by_indexes(monkeypatch: pytest.MonkeyPa
             assert "Index" in plan and "Seq Scan" not in plan, f"{sql}: {plan}"
 
 
+def test_on_a_server_a_commit_reads_the_history_of_its_own_bullets(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store.open(shared_server().address()) as store:
+        delta = tuple(Add(f"b-{number}", "notes", f"text {number}") for number in range(3000))
+        store.commit(delta, author="a", reason="r")
+        db: Any = store._db
+        asked: list[tuple[str, Any]] = []
+        run_sql = db._run
+        monkeypatch.setattr(db, "_run", lambda *call: asked.append(call) or run_sql(*call))
+        store.commit((Vote("b-7", helpful=1),), author="a", reason="r", whole=False)
+        questions = [(sql, values) for sql, values in asked if "FROM bullet_history" in sql]
+        assert len(questions) == 2  # what they are, and what others did to them
+        for sql, values in questions:
+            plan = "\n".join(line for (line,) in db.session.execute(f"EXPLAIN {sql}", values))
+            assert "Seq Scan on bullet_history" not in plan, f"{sql}: {plan}"
+
+
 def test_memories_at_a_time_are_those_that_hold_then(store: Store) -> None:
     for day, value in ((1, "one"), (5, "two"), (9, "three")):
         store.remember("tone", value, user="ann", since=f"2026-03-0{day}", expires=f"2026-03-{day + 9:02}")

@@ -14,23 +14,26 @@ from ace.playbook.codec import delta_from_json
 from ace.playbook.delta import touched_ids
 from ace.playbook.model import Add, Delta, Operation, Pin, Playbook, Promote, Quarantine, Revise, Status, Vote
 from ace.store import lineage
+from ace.store.sqlite_text import to_json
 from ace.store.store_database import Database, Rows
-from ace.store.versions import Head
+from ace.store.versions import Head, touched_by
 
 Edit = Sequence[tuple[int, Operation]]
 """What touched one bullet, but for votes, with the numbers of the versions."""
 
 
-def ask_since(db: Database, base: int, line: lineage.Line) -> Rows:
-    """Ask for the branch of version `base`, and for the operations of a line since then.
+def ask_since(db: Database, base: int, line: lineage.Line, ids: Iterable[str]) -> Rows:
+    """Ask for the branch of version `base`, and for what a line did to bullets with these ids since then.
 
-    Each of those comes with the number of its version; the branch has none.
+    That is every operation, with the number of its version, of the versions that touched one of them; the
+    branch has no number. However many others have written, it costs what was done to these bullets.
     """
-    condition, values = lineage.line_condition(line, "number")
+    condition, values = lineage.line_condition(line)
     sql = f"""SELECT NULL AS version, branch FROM versions WHERE number = ?
-        UNION ALL SELECT version, operation FROM operations JOIN versions ON number = version
-        WHERE version > ? AND {condition}"""  # noqa: S608 (our own text)
-    return db.execute(sql, [base, base, *values])
+        UNION ALL SELECT version, operation FROM operations WHERE version IN (
+            SELECT version FROM bullet_history WHERE version > ? AND {condition}
+            AND bullet IN (SELECT value FROM json_each(?)))"""  # noqa: S608 (our own text)
+    return db.execute(sql, [base, base, *values, to_json(list(ids))])
 
 
 def rebase_delta(db: Database, base: int, onto: Head, delta: Delta, since: Rows | None = None) -> Delta:
@@ -49,7 +52,7 @@ def rebase_delta(db: Database, base: int, onto: Head, delta: Delta, since: Rows 
         return delta
     line = lineage.trace_line(db, head, onto.branch)
     own_branch, numbers, texts = "", [], []
-    for number, text in since or ask_since(db, base, line):
+    for number, text in since or ask_since(db, base, line, touched_by(delta)):
         if number is None:
             own_branch = text
         else:

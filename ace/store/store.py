@@ -334,7 +334,7 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         if self.branch_name == lineage.MAIN and (not whole or known is None or self._is_shared):
             line = ((lineage.MAIN, _ENDLESS),)  # while this one writes, main ends with its head
             if base is not None:
-                since = rebase.ask_since(db, base, line)
+                since = rebase.ask_since(db, base, line, ids)
             part = bullet_history.ask_part(db, line, ids)
         head = versions.read_head(db, self.branch_name, asked)
         self._is_shared = known is not None and known.version.number != head.version.number
