@@ -107,14 +107,16 @@ def test_on_a_server_what_waits_is_found_by_indexes(monkeypatch: pytest.MonkeyPa
         assert len(questions) == 4
         db.session.execute("SET enable_seqscan = off")
         for sql, values in questions:
-            plan = "\n".join(line for (line,) in db.session.execute(f"EXPLAIN {sql}", values))
+            plan = "\n".join(line for (line,) in db.execute(f"EXPLAIN {sql}", values))
             assert "Index" in plan and "Seq Scan" not in plan, f"{sql}: {plan}"
 
 
 def test_on_a_server_a_commit_reads_the_history_of_its_own_bullets(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Store.open(shared_server().address()) as store:
+    address = shared_server().address()
+    with Store.open(address) as store, Store.open(address) as other:
         delta = tuple(Add(f"b-{number}", "notes", f"text {number}") for number in range(3000))
         store.commit(delta, author="a", reason="r")
+        other.commit((Vote("b-8", helpful=1),), author="b", reason="r", whole=False)
         db: Any = store._db
         asked: list[tuple[str, Any]] = []
         run_sql = db._run
@@ -123,7 +125,7 @@ def test_on_a_server_a_commit_reads_the_history_of_its_own_bullets(monkeypatch: 
         questions = [(sql, values) for sql, values in asked if "FROM bullet_history" in sql]
         assert len(questions) == 2  # what they are, and what others did to them
         for sql, values in questions:
-            plan = "\n".join(line for (line,) in db.session.execute(f"EXPLAIN {sql}", values))
+            plan = "\n".join(line for (line,) in db.execute(f"EXPLAIN {sql}", values))
             assert "Seq Scan on bullet_history" not in plan, f"{sql}: {plan}"
 
 

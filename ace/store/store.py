@@ -333,12 +333,12 @@ class Store(NameStore, MemoryStore, RunStore, TransferStore):
         asked = versions.ask_head(db, self.branch_name)
         if self.branch_name == lineage.MAIN and (not whole or known is None or self._is_shared):
             line = ((lineage.MAIN, _ENDLESS),)  # while this one writes, main ends with its head
-            if base is not None:
+            if base is not None and self._is_shared:
                 since = rebase.ask_since(db, base, line, ids)
             part = bullet_history.ask_part(db, line, ids)
         head = versions.read_head(db, self.branch_name, asked)
-        self._is_shared = known is not None and known.version.number != head.version.number
-        if whole and known is not None and not self._is_shared:
+        self._is_shared = self._seen not in (None, head.version.number)
+        if whole and known is not None and known.version.number == head.version.number:
             return replace(head, playbook=known.playbook), True, since
         if part is None:
             playbook = bullet_history.read_part(db, head.version.number, ids, head.branch)

@@ -7,7 +7,9 @@ nothing about connections.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from itertools import count
 from typing import Any
 
 # A form of SQLite -> what PostgreSQL has for it. In this order.
@@ -37,7 +39,7 @@ _RULES = (
         r"SELECT DISTINCT ON (bullet) \1version FROM \2 ORDER BY bullet, version DESC",
     ),
 )
-_MARK = re.compile(r"\?|(?<![:\w]):(\w+)|%|'[^']*'")
+_MARK = re.compile(r"\?|(?<![:\w]):(\w+)|'[^']*'")
 
 # No character; with a digit behind it it stands for what a text of PostgreSQL cannot hold.
 _ESCAPE = "\ufdd0"
@@ -46,35 +48,41 @@ _READ = {stored: plain for plain, stored in _STORED.items()}
 
 
 @lru_cache(maxsize=1000)
-def translate(sql: str) -> str:
-    """Return a statement of ours as PostgreSQL and psycopg read it: `%s` and `%(name)s` mark the values."""
+def translate(sql: str) -> tuple[str, tuple[str, ...]]:
+    """Return a statement of ours as PostgreSQL reads it: `$1`, `$2` and so on mark the values.
+
+    Where values have names, those come with it, in the order of the numbers.
+    """
     for form, replacement in _RULES:
         sql = form.sub(replacement, sql)
-    return _MARK.sub(_replace_mark, sql)
+    names = list[str]()
+    return _MARK.sub(partial(_number_mark, count(1), names), sql), tuple(names)
 
 
 @lru_cache(maxsize=1000)
 def join_inserts(statements: tuple[str, ...]) -> str:
-    """Return inserts into different tables, of which none reads what another wrote, as one statement.
+    """Return inserts into different tables, of which none reads what another wrote, as one statement of ours.
 
     The last, which need not be an insert, stands at its end, the others before it, each under a name that
     nothing uses.
     """
-    *first, last = map(translate, statements)
+    *first, last = statements
     if not first:
         return last
     parts = [f"part_{number} AS ({sql})" for number, sql in enumerate(first)]
     return f"WITH {', '.join(parts)} {last}"
 
 
-def _replace_mark(mark: re.Match[str]) -> str:
-    """Return what stands for a mark of a value, or for a text that only looks like one."""
-    text = mark[0]
-    if text == "?":
-        return "%s"
-    if mark[1]:
-        return f"%({mark[1]})s"
-    return text.replace("%", "%%")
+def _number_mark(numbers: Iterator[int], names: list[str], mark: re.Match[str]) -> str:
+    """Return what stands for a mark of a value, or the text that only looks like one. Take note of a name."""
+    name = mark[1]
+    if mark[0] == "?":
+        return f"${next(numbers)}"
+    if not name:
+        return mark[0]
+    if name not in names:
+        names.append(name)
+    return f"${names.index(name) + 1}"
 
 
 def escape_value(value: Any) -> Any:

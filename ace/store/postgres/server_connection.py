@@ -125,13 +125,14 @@ class ServerConnection:
             asked, self._seals = self._seals, None
             return asked
         self._send()
-        return self._run(translate(sql), values)
+        return self._run(sql, values)
 
     def _run(self, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> Rows:
-        """Send a translated statement."""
+        """Translate a statement and send it."""
+        translated, names = translate(sql)
         if isinstance(values, Mapping):
-            return self._raw.execute(sql, {name: escape_value(value) for name, value in values.items()})
-        return self._raw.execute(sql, [escape_value(value) for value in values])
+            values = [values[name] for name in names]
+        return self._raw.execute(translated, [escape_value(value) for value in values])
 
     def _send(self) -> None:
         """Send what waits: inserts that follow each other and are for different tables as one statement."""
@@ -218,7 +219,7 @@ class ServerConnection:
 
     def _flush(self) -> None:
         """Wait until the disk has all that was committed on this connection."""
-        self._raw.execute(translate(_FLUSH), [self._durable])
+        self._run(_FLUSH, [self._durable])
 
     def _begin_to_write(self) -> None:
         """Begin, and take the write lock, for which the time-out says how long to wait."""

@@ -45,7 +45,7 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
     `timeout`: seconds to wait for the server, and in each transaction for a lock. Raises psycopg's
     errors, and InputError for an address with options that libpq does not know.
     """
-    from psycopg import ProgrammingError
+    from psycopg import ProgrammingError, RawCursor
     from psycopg import connect as connect_to
     from psycopg.conninfo import conninfo_to_dict
     from psycopg.types.numeric import IntLoader
@@ -64,14 +64,16 @@ def open_session(address: ServerAddress, timeout: float) -> tuple[psycopg.Connec
     }
     if address.secret:
         options["password"] = address.secret
-    raw = connect_to(address.conninfo, autocommit=True, row_factory=make_rows, **options)
+    raw = connect_to(
+        address.conninfo, autocommit=True, row_factory=make_rows, cursor_factory=RawCursor, **options
+    )
     raw.prepare_threshold = 1  # what a first transaction sends comes again with the next
     raw.adapters.register_loader("numeric", IntLoader)  # no column has it: it is a sum of integers
     try:
         (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("on",)
         milliseconds = str(max(1, round(1000 * timeout)))
         silence = map(str, _SILENCE.values())
-        raw.execute(translate(_SESSION), [address.schema, milliseconds, str(round(1000 * IDLE)), *silence])
+        raw.execute(translate(_SESSION)[0], [address.schema, milliseconds, str(round(1000 * IDLE)), *silence])
     except BaseException:
         raw.close()
         raise
