@@ -26,7 +26,7 @@ def ask_since(db: Database, base: int, line: lineage.Line, ids: Iterable[str]) -
     """Ask for the branch of version `base`, and for what a line did to bullets with these ids since then.
 
     That is every operation, with the number of its version, of the versions that touched one of them; the
-    branch has no number. However many others have written, it costs what was done to these bullets.
+    branch has no number. However much others have written, no more than that is fetched.
     """
     condition, values = lineage.line_condition(line)
     sql = f"""SELECT NULL AS version, branch FROM versions WHERE number = ?
