@@ -16,11 +16,8 @@ from typing import Any
 _RULES = (
     # A column of memories; a keyword there, which would silently name whoever is connected.
     (re.compile(r"""(?<![:"'\w])user(?!["'\w])"""), '"user"'),
-    # Bullets by a list: of an array their index finds each; for a join all of the history is read.
-    (
-        re.compile(r"WHERE bullet IN \((SELECT value FROM json_each\(\?\))\)"),
-        r"WHERE bullet = ANY (ARRAY(\1))",
-    ),
+    # Bullets by a list: the index finds each one of an array; for a join the server reads the whole history.
+    (re.compile(r"\bbullet IN \((SELECT value FROM json_each\(\?\))\)"), r"bullet = ANY (ARRAY(\1))"),
     # A list that is passed as one JSON text, and lists and values inside a column of JSON.
     (re.compile(r"json_each\((\?|:\w+)\)"), r"json_array_elements_text(as_json(\1)) AS list (value)"),
     (re.compile(r"json_each\(([a-z]+)\)"), r"json_array_elements_text(as_json(\1)) AS list (value)"),
